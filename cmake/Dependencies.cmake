@@ -1,0 +1,17 @@
+# Everything comes from Debian 12; `./dev setup` installs it.
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(PostgreSQL REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+
+add_library(PgQuery::PgQuery UNKNOWN IMPORTED)
+find_path(PGQUERY_INCLUDE pg_query.h REQUIRED)
+find_library(PGQUERY_LIBRARY pg_query REQUIRED)
+set_target_properties(PgQuery::PgQuery PROPERTIES
+  IMPORTED_LOCATION ${PGQUERY_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${PGQUERY_INCLUDE})

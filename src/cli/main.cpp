@@ -1,0 +1,6 @@
+#include <fmt/core.h>
+
+int main() {
+    fmt::print("orrery {}\n", ORRERY_VERSION);
+    return 0;
+}

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "domain/action.hpp"
+#include "domain/workload.hpp"
+
+namespace orrery::domain {
+
+using ServerId = std::int64_t;
+
+/// A known statement: the server's key and the template it belongs to.
+struct KnownStatement {
+    StatementKey key;
+    Fingerprint fingerprint;
+};
+
+/// One collected interval of one server.
+struct QueryLogInterval {
+    base::WallTime start{}, end{};
+    double known_exec_ms = 0;      ///< of the deltas below
+    double total_exec_ms = 0;      ///< all that pg_stat_statements could have seen, known_exec_ms included
+    bool lower_bound = false;      ///< a reset, restart or eviction lies inside
+    std::vector<StatementDelta> deltas;
+};
+
+/// The newest cumulative values, from which the next interval's deltas are taken.
+struct QueryLogCursor {
+    base::WallTime taken{};
+    std::string epoch;             ///< changes when the counters restart: postmaster start + stats reset
+    std::int64_t evictions = 0;    ///< pg_stat_statements_info.dealloc
+    double database_exec_ms = 0;   ///< server-wide executed time as known independently, 0 when not
+    struct Row {
+        StatementKey key;
+        StatementCounters counters;
+    };
+    std::vector<Row> rows;
+};
+
+/// Where history lives. SQLite now, PostgreSQL later, behind the same tests. Safe for many processes; one thread at a time per object.
+class Store {
+public:
+    virtual ~Store() = default;
+
+    /// Finds or makes the record of a server. `system_identifier` is that of pg_control_system() or empty when unreadable.
+    virtual base::Result<ServerId> server(const std::string& target, const std::string& system_identifier) = 0;
+
+    // query_logs
+    virtual base::Result<void> save_templates(std::span<const QueryTemplate> templates) = 0;
+    virtual base::Result<void> save_known_statements(ServerId server, std::span<const KnownStatement> statements) = 0;
+    virtual base::Result<std::vector<KnownStatement>> known_statements(ServerId server) = 0;
+    /// Writes the interval and the cursor in one transaction: never one without the other.
+    virtual base::Result<void> append(ServerId server, const QueryLogInterval& interval, const QueryLogCursor& next) = 0;
+    /// Only the cursor (the first round, or after a restart).
+    virtual base::Result<void> save_cursor(ServerId server, const QueryLogCursor& cursor) = 0;
+    virtual base::Result<std::optional<QueryLogCursor>> cursor(ServerId server) = 0;
+    /// Sums over [from, to) by template, heaviest total time first; mean_ms and rows_per_call filled in. `database` 0 means all.
+    virtual base::Result<Workload> workload(ServerId server, base::WallTime from, base::WallTime to, Oid database) = 0;
+    /// Intervals in [from, to), oldest first, with their deltas.
+    virtual base::Result<std::vector<QueryLogInterval>> intervals(ServerId server, base::WallTime from, base::WallTime to) = 0;
+
+    // recommendations and the ledger
+    virtual base::Result<void> save_recommendations(ServerId server, std::span<const Recommendation> recommendations) = 0;
+    /// The newest with that id (a unique prefix will do) and its target; nothing when unknown.
+    virtual base::Result<std::optional<Recommendation>> recommendation(const std::string& id) = 0;
+    virtual base::Result<std::vector<Recommendation>> recommendations(ServerId server) = 0;
+    /// Writes a new action durably (fsync) and returns its id.
+    virtual base::Result<std::int64_t> add_action(ServerId server, const Action& action) = 0;
+    /// Changes state and note durably, if the state is still `expected`; else a `conflict` error.
+    virtual base::Result<void> move_action(std::int64_t id, ActionState expected, ActionState next, const std::string& note) = 0;
+    virtual base::Result<std::optional<Action>> action(std::int64_t id) = 0;
+    /// Oldest first; of one server or, with 0, of all.
+    virtual base::Result<std::vector<Action>> actions(ServerId server) = 0;
+    virtual base::Result<void> save_evaluation(ServerId server, const Evaluation& evaluation) = 0;
+    virtual base::Result<std::vector<Evaluation>> evaluations(std::int64_t action) = 0;
+};
+
+}  // namespace orrery::domain
