@@ -26,7 +26,9 @@ Clock& system_clock() {
     return clock;
 }
 
-WallTime ManualClock::now() const { return start_ + std::chrono::duration_cast<WallTime::duration>(elapsed_); }
+WallTime ManualClock::now() const {
+    return start_ + std::chrono::duration_cast<WallTime::duration>(elapsed_);
+}
 
 std::chrono::steady_clock::time_point ManualClock::steady() const {
     return std::chrono::steady_clock::time_point(std::chrono::duration_cast<std::chrono::steady_clock::duration>(elapsed_));

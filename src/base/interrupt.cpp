@@ -49,7 +49,11 @@ void install_interrupt_handler() {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
-std::stop_token interrupt_token() { return source().get_token(); }
-void request_interrupt() { source().request_stop(); }
+std::stop_token interrupt_token() {
+    return source().get_token();
+}
+void request_interrupt() {
+    source().request_stop();
+}
 
 }  // namespace orrery::base

@@ -42,14 +42,24 @@ void set_log_level(LogLevel level) {
     logger().set_level(kLevels[static_cast<int>(level)]);
 }
 
-void log_debug(std::string_view message) { logger().debug("{}", message); }
-void log_info(std::string_view message) { logger().info("{}", message); }
-void log_warning(std::string_view message) { logger().warn("{}", message); }
-void log_error(std::string_view message) { logger().error("{}", message); }
+void log_debug(std::string_view message) {
+    logger().debug("{}", message);
+}
+void log_info(std::string_view message) {
+    logger().info("{}", message);
+}
+void log_warning(std::string_view message) {
+    logger().warn("{}", message);
+}
+void log_error(std::string_view message) {
+    logger().error("{}", message);
+}
 
 Progress::Progress(std::string what, double total) : what_(std::move(what)), total_(total), start_ms_(steady_ms()) {}
 
-Progress::~Progress() { finish(); }
+Progress::~Progress() {
+    finish();
+}
 
 void Progress::update(double done, std::string_view note) {
     const std::int64_t now = steady_ms();
@@ -57,7 +67,8 @@ void Progress::update(double done, std::string_view note) {
     if (quiet_ || finished_ || now - std::max(last_shown_ms_, terminal() ? 0 : start_ms_) < pause) return;
     last_shown_ms_ = now;
     if (!terminal()) {
-        fmt::print(stderr, "{}{}{}{}\n", what_, total_ > 0 ? fmt::format(" {:.0f} %", 100 * std::min(1.0, done / total_)) : "", note.empty() ? "" : "  ", note);
+        fmt::print(stderr, "{}{}{}{}\n", what_, total_ > 0 ? fmt::format(" {:.0f} %", 100 * std::min(1.0, done / total_)) : "",
+                   note.empty() ? "" : "  ", note);
     } else if (total_ > 0) {
         constexpr int kWidth = 24;
         const int filled = static_cast<int>(kWidth * std::clamp(done / total_, 0.0, 1.0));
@@ -78,7 +89,11 @@ void Progress::finish(std::string_view note) {
     fmt::print(stderr, "{:<12} {:6.1f} s  {}\n", what_, seconds, note);
 }
 
-void set_quiet(bool quiet) { quiet_ = quiet; }
-bool quiet() { return quiet_; }
+void set_quiet(bool quiet) {
+    quiet_ = quiet;
+}
+bool quiet() {
+    return quiet_;
+}
 
 }  // namespace orrery::base

@@ -24,18 +24,18 @@ struct UserAccount {
 std::optional<UserAccount> unprivileged_account();
 
 struct ProcessOptions {
-    std::vector<std::string> command;   ///< program (absolute, or found on PATH) and arguments
-    std::optional<UserAccount> account; ///< drop to it before exec
+    std::vector<std::string> command;                              ///< program (absolute, or found on PATH) and arguments
+    std::optional<UserAccount> account;                            ///< drop to it before exec
     std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
-    std::string working_folder;         ///< "" = ours, or "/" when `account` may not enter it
-    std::string input;                  ///< written to its standard input
-    std::chrono::milliseconds timeout{60'000};  ///< then its process group is killed and `timeout` is returned
+    std::string working_folder;                                    ///< "" = ours, or "/" when `account` may not enter it
+    std::string input;                                             ///< written to its standard input
+    std::chrono::milliseconds timeout{60'000};                     ///< then its process group is killed and `timeout` is returned
 };
 
 struct ProcessOutcome {
-    int exit_code = 0;      ///< 128 + signal when killed
-    std::string output;     ///< standard output
-    std::string errors;     ///< standard error
+    int exit_code = 0;   ///< 128 + signal when killed
+    std::string output;  ///< standard output
+    std::string errors;  ///< standard error
 };
 
 /// Runs a program to its end, in its own process group; a stop request kills it (`cancelled`).

@@ -12,8 +12,12 @@ std::uint64_t mix(std::uint64_t x) {  // splitmix64's finaliser
     return x ^ (x >> 31);
 }
 
-double expm1_over(double x) { return std::abs(x) > 1e-8 ? std::expm1(x) / x : 1 + x / 2; }
-double log1p_over(double x) { return std::abs(x) > 1e-8 ? std::log1p(x) / x : 1 - x / 2; }
+double expm1_over(double x) {
+    return std::abs(x) > 1e-8 ? std::expm1(x) / x : 1 + x / 2;
+}
+double log1p_over(double x) {
+    return std::abs(x) > 1e-8 ? std::log1p(x) / x : 1 - x / 2;
+}
 
 }  // namespace
 
@@ -42,7 +46,9 @@ std::int64_t Random::integer(std::int64_t low, std::int64_t high) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + word % range);
 }
 
-double Random::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+    return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 double Random::normal() {
     for (;;) {
@@ -52,9 +58,13 @@ double Random::normal() {
     }
 }
 
-double Random::exponential(double mean) { return -mean * std::log1p(-uniform()); }
+double Random::exponential(double mean) {
+    return -mean * std::log1p(-uniform());
+}
 
-Random Random::fork(std::string_view purpose) const { return Random(stable_hash(purpose, seed_)); }
+Random Random::fork(std::string_view purpose) const {
+    return Random(stable_hash(purpose, seed_));
+}
 
 Zipf::Zipf(std::int64_t n, double s) : n_(n), s_(s) {
     h_low_ = h(1.5) - 1;

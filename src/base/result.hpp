@@ -51,7 +51,9 @@ struct Unexpected {
     Error error;
 };
 
-inline Unexpected unexpected(Error error) { return {std::move(error)}; }
+inline Unexpected unexpected(Error error) {
+    return {std::move(error)};
+}
 inline Unexpected unexpected(ErrorKind kind, std::string message, std::string detail = {}, std::string hint = {}) {
     return {Error{kind, std::move(message), std::move(detail), std::move(hint), {}}};
 }
@@ -63,9 +65,9 @@ public:
     using value_type = T;
 
     template <typename U = T>
-        requires std::is_constructible_v<T, U&&> && (!std::is_same_v<std::remove_cvref_t<U>, Result>) &&
-                 (!std::is_same_v<std::remove_cvref_t<U>, Unexpected>)
-    Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+    requires std::is_constructible_v<T, U&&> &&
+        (!std::is_same_v<std::remove_cvref_t<U>, Result>)&&(!std::is_same_v<std::remove_cvref_t<U>, Unexpected>)Result(U&& value)
+        : state_(std::in_place_index<0>, std::forward<U>(value)) {}
     Result(Unexpected failure) : state_(std::in_place_index<1>, std::move(failure.error)) {}
 
     [[nodiscard]] bool has_value() const { return state_.index() == 0; }
@@ -119,15 +121,14 @@ private:
 #define ORRERY_CONCAT(a, b) ORRERY_CONCAT_(a, b)
 
 /// ORRERY_TRY(expression): leaves the enclosing function with the error of a failed Result<void>.
-#define ORRERY_TRY(...)                                                      \
-    do {                                                                     \
-        if (auto orrery_result_ = (__VA_ARGS__); !orrery_result_)            \
-            return ::orrery::base::unexpected(std::move(orrery_result_).error()); \
+#define ORRERY_TRY(...)                                                                                                                 \
+    do {                                                                                                                                \
+        if (auto orrery_result_ = (__VA_ARGS__); !orrery_result_) return ::orrery::base::unexpected(std::move(orrery_result_).error()); \
     } while (false)
 
 /// ORRERY_ASSIGN(auto x, expression): x becomes the value, or the enclosing function ends with the error.
 #define ORRERY_ASSIGN(declaration, ...) ORRERY_ASSIGN_(ORRERY_CONCAT(orrery_result_, __LINE__), declaration, __VA_ARGS__)
-#define ORRERY_ASSIGN_(temporary, declaration, ...)                          \
-    auto temporary = (__VA_ARGS__);                                          \
+#define ORRERY_ASSIGN_(temporary, declaration, ...)                                  \
+    auto temporary = (__VA_ARGS__);                                                  \
     if (!temporary) return ::orrery::base::unexpected(std::move(temporary).error()); \
     declaration = std::move(temporary).value()

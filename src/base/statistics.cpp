@@ -1,13 +1,16 @@
 #include "base/statistics.hpp"
 
-#include <algorithm>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
+
+#include <algorithm>
 #include <cmath>
 
 namespace orrery::base {
 
-double Moments::mean() const { return count > 0 ? sum / count : 0; }
+double Moments::mean() const {
+    return count > 0 ? sum / count : 0;
+}
 
 double Moments::variance() const {
     if (count < 2) return 0;
@@ -38,7 +41,9 @@ double quantile(std::span<const double> values, double share) {
     return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-double median(std::span<const double> values) { return quantile(values, 0.5); }
+double median(std::span<const double> values) {
+    return quantile(values, 0.5);
+}
 
 WelchResult welch(const Moments& a, const Moments& b, double confidence) {
     WelchResult result;
@@ -52,8 +57,8 @@ WelchResult welch(const Moments& a, const Moments& b, double confidence) {
         return result;
     }
     result.t = difference / error;
-    result.degrees_of_freedom = (share_a + share_b) * (share_a + share_b) /
-                                (share_a * share_a / (a.count - 1) + share_b * share_b / (b.count - 1));
+    result.degrees_of_freedom =
+        (share_a + share_b) * (share_a + share_b) / (share_a * share_a / (a.count - 1) + share_b * share_b / (b.count - 1));
     const boost::math::students_t distribution(result.degrees_of_freedom);
     result.p_value = 2 * boost::math::cdf(boost::math::complement(distribution, std::abs(result.t)));
     const double reach = error * boost::math::quantile(distribution, 0.5 + confidence / 2);
@@ -61,8 +66,8 @@ WelchResult welch(const Moments& a, const Moments& b, double confidence) {
     return result;
 }
 
-Interval bootstrap(std::span<const double> values, const std::function<double(std::span<const double>)>& statistic,
-                   Random& random, int resamples, double confidence) {
+Interval bootstrap(std::span<const double> values, const std::function<double(std::span<const double>)>& statistic, Random& random,
+                   int resamples, double confidence) {
     if (values.empty()) return {};
     std::vector<double> sample(values.size()), outcomes;
     outcomes.reserve(static_cast<std::size_t>(resamples));
@@ -77,6 +82,8 @@ double student_t_quantile(double probability, double degrees_of_freedom) {
     return boost::math::quantile(boost::math::students_t(degrees_of_freedom), probability);
 }
 
-double normal_quantile(double probability) { return boost::math::quantile(boost::math::normal(), probability); }
+double normal_quantile(double probability) {
+    return boost::math::quantile(boost::math::normal(), probability);
+}
 
 }  // namespace orrery::base

@@ -15,7 +15,11 @@ struct Moments {
     double sum = 0;
     double square_sum = 0;
 
-    void add(double value) { count += 1; sum += value; square_sum += value * value; }
+    void add(double value) {
+        count += 1;
+        sum += value;
+        square_sum += value * value;
+    }
     [[nodiscard]] double mean() const;      ///< 0 when empty
     [[nodiscard]] double variance() const;  ///< unbiased; 0 below two values; never negative
     friend Moments operator+(Moments a, Moments b) { return {a.count + b.count, a.sum + b.sum, a.square_sum + b.square_sum}; }
@@ -34,16 +38,16 @@ struct Interval {
 
 struct WelchResult {
     double t = 0;
-    double degrees_of_freedom = 0;   ///< Welch-Satterthwaite
-    double p_value = 1;              ///< two-sided; 1 when either side has fewer than two values
-    Interval difference;             ///< confidence interval of mean(a) - mean(b)
+    double degrees_of_freedom = 0;  ///< Welch-Satterthwaite
+    double p_value = 1;             ///< two-sided; 1 when either side has fewer than two values
+    Interval difference;            ///< confidence interval of mean(a) - mean(b)
 };
 /// Welch's unequal-variances t-test of mean(a) = mean(b).
 WelchResult welch(const Moments& a, const Moments& b, double confidence = 0.95);
 
 /// Percentile bootstrap of a statistic over resampled `values` (Efron 1979). Seeded by `random`.
-Interval bootstrap(std::span<const double> values, const std::function<double(std::span<const double>)>& statistic,
-                   Random& random, int resamples = 2000, double confidence = 0.95);
+Interval bootstrap(std::span<const double> values, const std::function<double(std::span<const double>)>& statistic, Random& random,
+                   int resamples = 2000, double confidence = 0.95);
 
 /// Quantile of Student's t and of the standard normal distribution.
 double student_t_quantile(double probability, double degrees_of_freedom);

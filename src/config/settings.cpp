@@ -1,13 +1,13 @@
 #include "config/settings.hpp"
 
 #include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <sstream>
-#include <toml++/toml.h>
 
 namespace orrery::config {
 namespace {
@@ -28,14 +28,17 @@ constexpr std::array kTable{
     Setting{"advise.time_limit", duration, "60s", 1, 86400, "s", "How long an advisor may search."},
     Setting{"advise.max_index_width", integer, "3", 1, 8, "", "Key columns of a candidate index at most."},
     Setting{"advise.parameter_draws", integer, "3", 1, 50, "", "Constants tried for each $n of a statement."},
-    Setting{"advise.minimum_benefit", real, "1", 0, 100, "%", "An index must gain this share of the time of the statements it helps, writes taken off."},
+    Setting{"advise.minimum_benefit", real, "1", 0, 100, "%",
+            "An index must gain this share of the time of the statements it helps, writes taken off."},
     Setting{"advise.regression_limit", real, "10", 0, 1000, "%", "No statement may be predicted slower by more than this."},
     Setting{"advise.seed", integer, "1", 0, 1e15, "", "Seed of the constants drawn for parameters."},
     Setting{"feedback.window", duration, "10min", 1, 604800, "s", "How long the workload is measured before and after an action."},
     Setting{"feedback.confidence", real, "95", 50, 99.9, "%", "Confidence of the intervals of measured gains."},
-    Setting{"feedback.regression_limit", real, "10", 0, 1000, "%", "A template slower by more than this, significantly, reverts the action unless the gain elsewhere is larger."},
+    Setting{"feedback.regression_limit", real, "10", 0, 1000, "%",
+            "A template slower by more than this, significantly, reverts the action unless the gain elsewhere is larger."},
     Setting{"feedback.build_timeout", duration, "2h", 1, 604800, "s", "Limit for one CREATE INDEX CONCURRENTLY."},
-    Setting{"feedback.lock_timeout", duration, "3s", 0.01, 600, "s", "How long DDL may wait for its lock before it gives up and tries again later."},
+    Setting{"feedback.lock_timeout", duration, "3s", 0.01, 600, "s",
+            "How long DDL may wait for its lock before it gives up and tries again later."},
 };
 
 const Setting* find(std::string_view key) {
@@ -90,29 +93,35 @@ std::string lower(std::string_view words) {
 
 base::Unexpected bad_value(const Setting& setting, std::string_view value, std::string_view wanted) {
     return base::unexpected(base::ErrorKind::invalid_input, fmt::format("\"{}\" is not a valid value for {}", value, setting.key),
-                            std::string(setting.sentence), fmt::format("Give {}, for example {}.", wanted, setting.standard.empty() ? "\"\"" : setting.standard));
+                            std::string(setting.sentence),
+                            fmt::format("Give {}, for example {}.", wanted, setting.standard.empty() ? "\"\"" : setting.standard));
 }
 
 base::Result<void> check_range(const Setting& setting, double number, std::string_view value) {
     if (number >= setting.minimum && number <= setting.maximum) return {};
-    return base::unexpected(base::ErrorKind::invalid_input, fmt::format("{} = {} is out of range", setting.key, value), std::string(setting.sentence),
+    return base::unexpected(base::ErrorKind::invalid_input, fmt::format("{} = {} is out of range", setting.key, value),
+                            std::string(setting.sentence),
                             fmt::format("The range is {} to {} {}.", setting.minimum, setting.maximum, setting.unit));
 }
 
 }  // namespace
 
-std::span<const Setting> settings_table() { return kTable; }
+std::span<const Setting> settings_table() {
+    return kTable;
+}
 
 base::Result<std::chrono::milliseconds> parse_duration(std::string_view words) {
     struct Unit {
         std::string_view name;
         double milliseconds;
     };
-    constexpr std::array kUnits{Unit{"", 1000}, Unit{"s", 1000}, Unit{"ms", 1}, Unit{"min", 60'000}, Unit{"m", 60'000}, Unit{"h", 3'600'000}, Unit{"d", 86'400'000}};
+    constexpr std::array kUnits{Unit{"", 1000},    Unit{"s", 1000},      Unit{"ms", 1},        Unit{"min", 60'000},
+                                Unit{"m", 60'000}, Unit{"h", 3'600'000}, Unit{"d", 86'400'000}};
     if (const auto amount = split_amount(words); amount && amount->number >= 0)
         for (const auto& unit : kUnits)
             if (unit.name == lower(amount->unit)) return std::chrono::milliseconds(std::llround(amount->number * unit.milliseconds));
-    return base::unexpected(base::ErrorKind::invalid_input, fmt::format("\"{}\" is not a duration", words), "", "Write 250ms, 60s, 5min, 2h or 1d.");
+    return base::unexpected(base::ErrorKind::invalid_input, fmt::format("\"{}\" is not a duration", words), "",
+                            "Write 250ms, 60s, 5min, 2h or 1d.");
 }
 
 base::Result<base::Bytes> parse_bytes(std::string_view words) {
@@ -120,7 +129,13 @@ base::Result<base::Bytes> parse_bytes(std::string_view words) {
         std::string_view name;
         double bytes;
     };
-    constexpr std::array kUnits{Unit{"", 1}, Unit{"b", 1}, Unit{"bytes", 1}, Unit{"kb", 1024.0}, Unit{"mb", 1048576.0}, Unit{"gb", 1073741824.0}, Unit{"tb", 1099511627776.0}};
+    constexpr std::array kUnits{Unit{"", 1},
+                                Unit{"b", 1},
+                                Unit{"bytes", 1},
+                                Unit{"kb", 1024.0},
+                                Unit{"mb", 1048576.0},
+                                Unit{"gb", 1073741824.0},
+                                Unit{"tb", 1099511627776.0}};
     if (const auto amount = split_amount(words); amount && amount->number >= 0)
         for (const auto& unit : kUnits)
             if (unit.name == lower(amount->unit)) return base::Bytes(std::llround(amount->number * unit.bytes));
@@ -147,9 +162,12 @@ base::Result<void> Settings::set(std::string_view key, std::string_view value) {
             const auto amount = split_amount(value);
             if (!amount || !amount->unit.empty()) return bad_value(*setting, value, "a number");
             ORRERY_TRY(check_range(*setting, amount->number, value));
-            if (setting->type == SettingType::real) values_[std::string(key)] = amount->number;
-            else if (amount->number != std::floor(amount->number)) return bad_value(*setting, value, "a whole number");
-            else values_[std::string(key)] = static_cast<std::int64_t>(amount->number);
+            if (setting->type == SettingType::real)
+                values_[std::string(key)] = amount->number;
+            else if (amount->number != std::floor(amount->number))
+                return bad_value(*setting, value, "a whole number");
+            else
+                values_[std::string(key)] = static_cast<std::int64_t>(amount->number);
             return {};
         }
         case SettingType::text: values_[std::string(key)] = std::string(value); return {};
@@ -178,7 +196,8 @@ base::Result<void> Settings::load(const std::string& path) {
     } catch (const toml::parse_error& failure) {
         const auto& where = failure.source().begin;
         return base::unexpected(base::ErrorKind::invalid_input, fmt::format("cannot read the configuration file {}", path),
-                                where.line > 0 ? fmt::format("line {}, column {}: {}", where.line, where.column, failure.description()) : std::string(failure.description()),
+                                where.line > 0 ? fmt::format("line {}, column {}: {}", where.line, where.column, failure.description())
+                                               : std::string(failure.description()),
                                 "The file is TOML; docs/settings.md lists the keys.");
     }
     for (const auto& [section, node] : document) {
@@ -187,10 +206,13 @@ base::Result<void> Settings::load(const std::string& path) {
         for (const auto& [name, item] : *rows) {
             const std::string key = fmt::format("{}.{}", section.str(), name.str());
             std::string word;
-            if (const auto* string = item.as_string()) word = string->get();
+            if (const auto* string = item.as_string())
+                word = string->get();
             else if (item.is_value()) {
                 std::ostringstream stream;
-                item.visit([&](const auto& leaf) { if constexpr (toml::is_value<decltype(leaf)>) stream << std::boolalpha << leaf.get(); });
+                item.visit([&](const auto& leaf) {
+                    if constexpr (toml::is_value<decltype(leaf)>) stream << std::boolalpha << leaf.get();
+                });
                 word = stream.str();
             }
             if (auto done = set(key, word); !done)
@@ -200,12 +222,26 @@ base::Result<void> Settings::load(const std::string& path) {
     return {};
 }
 
-const Settings::Value& Settings::value(std::string_view key) const { return values_.find(key)->second; }
-bool Settings::boolean(std::string_view key) const { return std::get<bool>(value(key)); }
-std::int64_t Settings::integer(std::string_view key) const { return std::get<std::int64_t>(value(key)); }
-double Settings::real(std::string_view key) const { return std::get<double>(value(key)); }
-const std::string& Settings::text(std::string_view key) const { return std::get<std::string>(value(key)); }
-std::chrono::milliseconds Settings::duration(std::string_view key) const { return std::chrono::milliseconds(std::get<std::int64_t>(value(key))); }
-base::Bytes Settings::bytes(std::string_view key) const { return base::Bytes(std::get<std::int64_t>(value(key))); }
+const Settings::Value& Settings::value(std::string_view key) const {
+    return values_.find(key)->second;
+}
+bool Settings::boolean(std::string_view key) const {
+    return std::get<bool>(value(key));
+}
+std::int64_t Settings::integer(std::string_view key) const {
+    return std::get<std::int64_t>(value(key));
+}
+double Settings::real(std::string_view key) const {
+    return std::get<double>(value(key));
+}
+const std::string& Settings::text(std::string_view key) const {
+    return std::get<std::string>(value(key));
+}
+std::chrono::milliseconds Settings::duration(std::string_view key) const {
+    return std::chrono::milliseconds(std::get<std::int64_t>(value(key)));
+}
+base::Bytes Settings::bytes(std::string_view key) const {
+    return base::Bytes(std::get<std::int64_t>(value(key)));
+}
 
 }  // namespace orrery::config

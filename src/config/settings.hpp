@@ -19,11 +19,11 @@ enum class SettingType { boolean, integer, real, text, duration, bytes };
 
 /// One row of the settings table, from which --help, docs/settings.md and validation are made.
 struct Setting {
-    std::string_view key;        ///< "collect.interval"
+    std::string_view key;  ///< "collect.interval"
     SettingType type;
-    std::string_view standard;   ///< default, as a user would write it
-    double minimum, maximum;     ///< in the unit (durations: seconds, bytes: bytes); ignored for text and boolean
-    std::string_view unit;       ///< "", "s", "bytes", "%", ...
+    std::string_view standard;  ///< default, as a user would write it
+    double minimum, maximum;    ///< in the unit (durations: seconds, bytes: bytes); ignored for text and boolean
+    std::string_view unit;      ///< "", "s", "bytes", "%", ...
     std::string_view sentence;
 };
 

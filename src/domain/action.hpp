@@ -20,18 +20,18 @@ std::optional<ActionState> action_state_from(std::string_view text);
 
 /// One row of the ledger.
 struct Action {
-    std::int64_t id = 0;                 ///< given by the store
+    std::int64_t id = 0;  ///< given by the store
     std::string recommendation_id;
-    std::string target;                  ///< host:port/database, no password
+    std::string target;  ///< host:port/database, no password
     RecommendationKind kind = RecommendationKind::create_index;
     RelationName index;
     std::string sql;
     std::string revert_sql;
-    std::string lock_level;              ///< "ShareUpdateExclusiveLock on public.orders"
+    std::string lock_level;  ///< "ShareUpdateExclusiveLock on public.orders"
     ActionState state = ActionState::planned;
     base::WallTime created{}, changed{};
     double predicted_percent = 0;
-    std::string note;                    ///< last error or reason of the verdict
+    std::string note;  ///< last error or reason of the verdict
 };
 
 /// Measured before and after, for one template. Times per call in milliseconds.
@@ -39,7 +39,7 @@ struct TemplateEffect {
     Fingerprint fingerprint;
     double calls_before = 0, calls_after = 0;
     double mean_before_ms = 0, mean_after_ms = 0;
-    double p_value = 1;                  ///< Welch's t-test of equal means
+    double p_value = 1;  ///< Welch's t-test of equal means
 };
 
 /// How an action (or a set of them) changed the workload's time. "Percent" is of the time before; positive = faster.
@@ -49,9 +49,9 @@ struct Evaluation {
     double gain_percent = 0;
     double low_percent = 0, high_percent = 0;  ///< 95 % confidence interval
     std::vector<TemplateEffect> templates;
-    std::vector<Fingerprint> slower;     ///< templates significantly slower by more than the set limit
-    bool enough_data = true;             ///< false: too few calls to tell
-    std::string verdict;                 ///< one sentence
+    std::vector<Fingerprint> slower;  ///< templates significantly slower by more than the set limit
+    bool enough_data = true;          ///< false: too few calls to tell
+    std::string verdict;              ///< one sentence
 };
 
 }  // namespace orrery::domain

@@ -11,18 +11,110 @@ namespace orrery::domain {
 namespace {
 
 /// Words that PostgreSQL does not take as a bare column or table name (reserved, and those reserved for functions and types).
-constexpr std::array<std::string_view, 100> kReserved{
-    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between", "bigint", "binary", "bit",
-    "boolean", "both", "case", "cast", "char", "character", "check", "coalesce", "collate", "collation", "column", "concurrently",
-    "constraint", "create", "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
-    "current_timestamp", "current_user", "dec", "decimal", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except",
-    "exists", "extract", "false", "fetch", "float", "for", "foreign", "freeze", "from", "full", "grant", "greatest", "group", "grouping",
-    "having", "ilike", "in", "initially", "inner", "int", "integer", "intersect", "interval", "into", "is", "isnull", "join", "lateral",
-    "leading", "least", "left", "like", "limit", "localtime", "localtimestamp", "natural", "not", "notnull", "null", "numeric", "offset",
-    "on", "only", "or", "order", "outer", "overlaps", "placing", "primary", "references", "returning", "right", "row", "select"};
+constexpr std::array<std::string_view, 100> kReserved{"all",
+                                                      "analyse",
+                                                      "analyze",
+                                                      "and",
+                                                      "any",
+                                                      "array",
+                                                      "as",
+                                                      "asc",
+                                                      "asymmetric",
+                                                      "authorization",
+                                                      "between",
+                                                      "bigint",
+                                                      "binary",
+                                                      "bit",
+                                                      "boolean",
+                                                      "both",
+                                                      "case",
+                                                      "cast",
+                                                      "char",
+                                                      "character",
+                                                      "check",
+                                                      "coalesce",
+                                                      "collate",
+                                                      "collation",
+                                                      "column",
+                                                      "concurrently",
+                                                      "constraint",
+                                                      "create",
+                                                      "cross",
+                                                      "current_catalog",
+                                                      "current_date",
+                                                      "current_role",
+                                                      "current_schema",
+                                                      "current_time",
+                                                      "current_timestamp",
+                                                      "current_user",
+                                                      "dec",
+                                                      "decimal",
+                                                      "default",
+                                                      "deferrable",
+                                                      "desc",
+                                                      "distinct",
+                                                      "do",
+                                                      "else",
+                                                      "end",
+                                                      "except",
+                                                      "exists",
+                                                      "extract",
+                                                      "false",
+                                                      "fetch",
+                                                      "float",
+                                                      "for",
+                                                      "foreign",
+                                                      "freeze",
+                                                      "from",
+                                                      "full",
+                                                      "grant",
+                                                      "greatest",
+                                                      "group",
+                                                      "grouping",
+                                                      "having",
+                                                      "ilike",
+                                                      "in",
+                                                      "initially",
+                                                      "inner",
+                                                      "int",
+                                                      "integer",
+                                                      "intersect",
+                                                      "interval",
+                                                      "into",
+                                                      "is",
+                                                      "isnull",
+                                                      "join",
+                                                      "lateral",
+                                                      "leading",
+                                                      "least",
+                                                      "left",
+                                                      "like",
+                                                      "limit",
+                                                      "localtime",
+                                                      "localtimestamp",
+                                                      "natural",
+                                                      "not",
+                                                      "notnull",
+                                                      "null",
+                                                      "numeric",
+                                                      "offset",
+                                                      "on",
+                                                      "only",
+                                                      "or",
+                                                      "order",
+                                                      "outer",
+                                                      "overlaps",
+                                                      "placing",
+                                                      "primary",
+                                                      "references",
+                                                      "returning",
+                                                      "right",
+                                                      "row",
+                                                      "select"};
 constexpr std::array<std::string_view, 25> kReservedToo{
-    "session_user", "setof", "similar", "smallint", "some", "substring", "symmetric", "table", "tablesample", "then", "time", "timestamp", "to",
-    "trailing", "treat", "trim", "true", "union", "unique", "user", "using", "values", "variadic", "verbose", "window"};
+    "session_user", "setof", "similar",   "smallint", "some",     "substring", "symmetric", "table", "tablesample",
+    "then",         "time",  "timestamp", "to",       "trailing", "treat",     "trim",      "true",  "union",
+    "unique",       "user",  "using",     "values",   "variadic", "verbose",   "window"};
 constexpr std::array<std::string_view, 3> kReservedLast{"varchar", "when", "where"};
 
 bool reserved(std::string_view name) {
@@ -35,7 +127,9 @@ bool plain(std::string_view name) {
     return std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
-std::string join(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
+std::string join(const std::vector<std::string>& words) {
+    return fmt::format("{}", fmt::join(words, ", "));
+}
 
 std::string key_list(const IndexSpec& spec) {
     std::vector<std::string> keys;
@@ -87,8 +181,10 @@ double ColumnStatistics::distinct_count(double rows) const {
 std::string IndexKey::sql() const {
     std::string text = column.empty() ? "(" + expression + ")" : quote_identifier(column);
     if (!opclass.empty()) text += " " + opclass;
-    if (descending) text += nulls_first ? " DESC" : " DESC NULLS LAST";
-    else if (nulls_first) text += " NULLS FIRST";
+    if (descending)
+        text += nulls_first ? " DESC" : " DESC NULLS LAST";
+    else if (nulls_first)
+        text += " NULLS FIRST";
     return text;
 }
 
@@ -128,7 +224,8 @@ const Column* Table::find_column(std::string_view column) const {
 
 const Table* Catalog::find_table(const RelationName& name) const {
     const auto exact = [&](const std::string& schema) -> const Table* {
-        const auto found = std::find_if(tables.begin(), tables.end(), [&](const Table& t) { return t.name.name == name.name && t.name.schema == schema; });
+        const auto found =
+            std::find_if(tables.begin(), tables.end(), [&](const Table& t) { return t.name.name == name.name && t.name.schema == schema; });
         return found == tables.end() ? nullptr : &*found;
     };
     if (!name.schema.empty()) return exact(name.schema);

@@ -31,21 +31,21 @@ struct RelationName {
 /// One column's statistics in the units of pg_stats.
 struct ColumnStatistics {
     double null_fraction = 0;
-    double average_width = 0;    ///< bytes
-    double distinct = 0;         ///< as pg_stats.n_distinct: > 0 a count, < 0 minus the share of rows
-    double correlation = 0;      ///< with the physical order, -1..1; 0 when unknown
-    std::vector<std::string> common_values;       ///< MCVs in text form, most common first
-    std::vector<double> common_frequencies;       ///< share of all rows, same length
-    std::vector<std::string> histogram_bounds;    ///< equi-depth, MCVs left out
+    double average_width = 0;                   ///< bytes
+    double distinct = 0;                        ///< as pg_stats.n_distinct: > 0 a count, < 0 minus the share of rows
+    double correlation = 0;                     ///< with the physical order, -1..1; 0 when unknown
+    std::vector<std::string> common_values;     ///< MCVs in text form, most common first
+    std::vector<double> common_frequencies;     ///< share of all rows, same length
+    std::vector<std::string> histogram_bounds;  ///< equi-depth, MCVs left out
 
     /// Number of distinct values in a table of `rows` rows.
     [[nodiscard]] double distinct_count(double rows) const;
 };
 
 struct Column {
-    int number = 0;             ///< pg_attribute.attnum
+    int number = 0;  ///< pg_attribute.attnum
     std::string name;
-    std::string type;           ///< format_type(), "character varying(40)"
+    std::string type;  ///< format_type(), "character varying(40)"
     Oid type_oid = 0;
     char type_category = 'X';   ///< pg_type.typcategory
     int type_length = -1;       ///< bytes; -1 varlena, -2 cstring
@@ -56,11 +56,11 @@ struct Column {
 
 /// One key of an index: a column or an expression.
 struct IndexKey {
-    std::string column;       ///< column name; empty for an expression
-    std::string expression;   ///< SQL text without outer parentheses; empty for a column
+    std::string column;      ///< column name; empty for an expression
+    std::string expression;  ///< SQL text without outer parentheses; empty for a column
     bool descending = false;
     bool nulls_first = false;
-    std::string opclass;      ///< only when it is not the type's default
+    std::string opclass;  ///< only when it is not the type's default
 
     [[nodiscard]] std::string sql() const;
     friend auto operator<=>(const IndexKey&, const IndexKey&) = default;
@@ -72,7 +72,7 @@ struct IndexSpec {
     std::string method = "btree";
     std::vector<IndexKey> keys;
     std::vector<std::string> include;
-    std::string predicate;    ///< SQL text of a partial index, else empty
+    std::string predicate;  ///< SQL text of a partial index, else empty
     bool unique = false;
 
     /// "CREATE [UNIQUE] INDEX [CONCURRENTLY] name ON schema.table USING method (...) ...".
@@ -89,17 +89,17 @@ struct Index {
     Oid oid = 0;
     RelationName name;
     IndexSpec spec;
-    std::string definition;      ///< pg_get_indexdef
+    std::string definition;  ///< pg_get_indexdef
     bool primary = false;
-    bool constraint = false;     ///< backs a primary key, unique or exclusion constraint
-    bool valid = true;           ///< indisvalid
-    bool ready = true;           ///< indisready
+    bool constraint = false;  ///< backs a primary key, unique or exclusion constraint
+    bool valid = true;        ///< indisvalid
+    bool ready = true;        ///< indisready
     bool replica_identity = false;
     bool clustered = false;
     bool partition_child = false;  ///< attached to a parent's index: cannot be dropped alone
     base::Bytes size;
-    double tuples = 0;           ///< pg_class.reltuples
-    std::int64_t scans = 0;      ///< pg_stat_user_indexes.idx_scan
+    double tuples = 0;       ///< pg_class.reltuples
+    std::int64_t scans = 0;  ///< pg_stat_user_indexes.idx_scan
 };
 
 struct ForeignKey {
@@ -108,7 +108,7 @@ struct ForeignKey {
     std::vector<std::string> columns;
     RelationName referenced_table;
     std::vector<std::string> referenced_columns;
-    char on_delete = 'a';        ///< pg_constraint.confdeltype
+    char on_delete = 'a';  ///< pg_constraint.confdeltype
 };
 
 /// Cumulative write counters of pg_stat_user_tables.
@@ -120,12 +120,12 @@ struct TableActivity {
 struct Table {
     Oid oid = 0;
     RelationName name;
-    char kind = 'r';             ///< pg_class.relkind: r table, p partitioned, m materialized view, v view, f foreign
+    char kind = 'r';                     ///< pg_class.relkind: r table, p partitioned, m materialized view, v view, f foreign
     std::optional<RelationName> parent;  ///< of a partition
-    double tuples = -1;          ///< pg_class.reltuples; -1 never analyzed
-    base::Pages pages;           ///< pg_class.relpages
-    base::Pages all_visible;     ///< pg_class.relallvisible
-    base::Bytes size;            ///< main fork now
+    double tuples = -1;                  ///< pg_class.reltuples; -1 never analyzed
+    base::Pages pages;                   ///< pg_class.relpages
+    base::Pages all_visible;             ///< pg_class.relallvisible
+    base::Bytes size;                    ///< main fork now
     std::vector<Column> columns;
     TableActivity activity;
 
@@ -133,11 +133,11 @@ struct Table {
 };
 
 struct Catalog {
-    int server_version = 0;      ///< server_version_num, 150020
+    int server_version = 0;  ///< server_version_num, 150020
     std::string database;
     std::vector<std::string> search_path{"public"};
-    int block_size = 8192;       ///< bytes
-    std::vector<Table> tables;   ///< ordinary, partitioned, materialized views and views; system schemas left out
+    int block_size = 8192;      ///< bytes
+    std::vector<Table> tables;  ///< ordinary, partitioned, materialized views and views; system schemas left out
     std::vector<Index> indexes;
     std::vector<ForeignKey> foreign_keys;
 

@@ -9,7 +9,8 @@ namespace {
 
 void append_shape(const PlanNode& node, std::string& text) {
     text += node.type;
-    for (const auto* part : {&node.strategy, &node.join_type, &node.schema, &node.relation, &node.alias, &node.index, &node.scan_direction, &node.subplan_name})
+    for (const auto* part : {&node.strategy, &node.join_type, &node.schema, &node.relation, &node.alias, &node.index, &node.scan_direction,
+                             &node.subplan_name})
         if (!part->empty()) text += "," + *part;
     if (node.parallel_aware) text += ",parallel";
     if (node.children.empty()) return;
@@ -34,7 +35,9 @@ std::string Plan::shape() const {
     return text;
 }
 
-std::uint64_t Plan::shape_hash() const { return base::stable_hash(shape()); }
+std::uint64_t Plan::shape_hash() const {
+    return base::stable_hash(shape());
+}
 
 std::vector<std::string> Plan::indexes_used() const {
     std::vector<std::string> names;

@@ -11,18 +11,18 @@ namespace orrery::domain {
 
 /// A node of EXPLAIN's tree.
 struct PlanNode {
-    std::string type;                  ///< "Index Scan", "Hash Join", ...
+    std::string type;  ///< "Index Scan", "Hash Join", ...
     std::string join_type, strategy, parent_relationship;
     std::string relation, schema, alias, index;
-    std::string scan_direction;        ///< "Forward", "Backward"
+    std::string scan_direction;  ///< "Forward", "Backward"
     std::string index_condition, filter, join_filter, hash_condition, merge_condition, recheck_condition;
     std::vector<std::string> sort_key;
     std::string subplan_name;
     bool parallel_aware = false;
     int workers_planned = 0;
     base::PlannerCost startup_cost, total_cost;
-    double rows = 0;                   ///< estimated, per loop
-    double width = 0;                  ///< bytes
+    double rows = 0;                                                   ///< estimated, per loop
+    double width = 0;                                                  ///< bytes
     std::optional<double> actual_rows, actual_loops, actual_total_ms;  ///< per loop, from ANALYZE
     std::vector<PlanNode> children;
 };

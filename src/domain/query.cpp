@@ -6,7 +6,9 @@
 
 namespace orrery::domain {
 
-std::string Fingerprint::hex() const { return fmt::format("{:016x}", value); }
+std::string Fingerprint::hex() const {
+    return fmt::format("{:016x}", value);
+}
 
 Fingerprint Fingerprint::from_hex(std::string_view text) {
     Fingerprint result;

@@ -24,7 +24,9 @@ double SqlRows::real(std::size_t row, std::size_t column) const {
     return number;
 }
 
-bool SqlRows::boolean(std::size_t row, std::size_t column) const { return text(row, column) == "t"; }
+bool SqlRows::boolean(std::size_t row, std::size_t column) const {
+    return text(row, column) == "t";
+}
 
 std::vector<std::string> SqlRows::array(std::size_t row, std::size_t column) const {
     std::vector<std::string> items;
@@ -35,13 +37,17 @@ std::vector<std::string> SqlRows::array(std::size_t row, std::size_t column) con
     for (std::size_t i = 1; i + 1 <= words.size(); ++i) {
         const char c = words[i];
         if (quoted) {
-            if (c == '\\' && i + 1 < words.size()) item += words[++i];
-            else if (c == '"') quoted = false;
-            else item += c;
+            if (c == '\\' && i + 1 < words.size())
+                item += words[++i];
+            else if (c == '"')
+                quoted = false;
+            else
+                item += c;
         } else if (c == '"') {
             quoted = was_quoted = true;
         } else if (c == ',' || c == '}') {
-            if (!(c == '}' && items.empty() && item.empty() && !was_quoted)) items.push_back(!was_quoted && item == "NULL" ? std::string() : item);
+            if (!(c == '}' && items.empty() && item.empty() && !was_quoted))
+                items.push_back(!was_quoted && item == "NULL" ? std::string() : item);
             item.clear();
             was_quoted = false;
             if (c == '}') break;

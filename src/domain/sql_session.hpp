@@ -18,7 +18,7 @@ using SqlParameter = std::optional<std::string>;
 struct SqlRows {
     std::vector<std::string> columns;
     std::vector<std::optional<std::string>> cells;  ///< row-major, columns.size() per row
-    std::int64_t affected = 0;                       ///< rows touched by a data-changing statement
+    std::int64_t affected = 0;                      ///< rows touched by a data-changing statement
 
     [[nodiscard]] std::size_t size() const { return columns.empty() ? 0 : cells.size() / columns.size(); }
     [[nodiscard]] bool empty() const { return size() == 0; }

@@ -23,18 +23,18 @@ struct KnownStatement {
 /// One collected interval of one server.
 struct QueryLogInterval {
     base::WallTime start{}, end{};
-    double known_exec_ms = 0;      ///< of the deltas below
-    double total_exec_ms = 0;      ///< all that pg_stat_statements could have seen, known_exec_ms included
-    bool lower_bound = false;      ///< a reset, restart or eviction lies inside
+    double known_exec_ms = 0;  ///< of the deltas below
+    double total_exec_ms = 0;  ///< all that pg_stat_statements could have seen, known_exec_ms included
+    bool lower_bound = false;  ///< a reset, restart or eviction lies inside
     std::vector<StatementDelta> deltas;
 };
 
 /// The newest cumulative values, from which the next interval's deltas are taken.
 struct QueryLogCursor {
     base::WallTime taken{};
-    std::string epoch;             ///< changes when the counters restart: postmaster start + stats reset
-    std::int64_t evictions = 0;    ///< pg_stat_statements_info.dealloc
-    double database_exec_ms = 0;   ///< server-wide executed time as known independently, 0 when not
+    std::string epoch;            ///< changes when the counters restart: postmaster start + stats reset
+    std::int64_t evictions = 0;   ///< pg_stat_statements_info.dealloc
+    double database_exec_ms = 0;  ///< server-wide executed time as known independently, 0 when not
     struct Row {
         StatementKey key;
         StatementCounters counters;

@@ -18,21 +18,21 @@ using CandidateId = int;
 /// An index that does not exist, with the physical facts that the planner reads from a real one.
 struct HypotheticalIndex {
     IndexSpec spec;
-    base::Pages pages;        ///< size of the main fork
-    int tree_height = 0;      ///< levels above the leaves (a single-page B-tree has 0)
-    double tuples = 0;        ///< pg_class.reltuples of the index
+    base::Pages pages;    ///< size of the main fork
+    int tree_height = 0;  ///< levels above the leaves (a single-page B-tree has 0)
+    double tuples = 0;    ///< pg_class.reltuples of the index
 };
 
 /// Which indexes a question sees.
 struct IndexConfiguration {
-    std::vector<CandidateId> visible;   ///< candidates shown; all others are hidden
-    std::vector<Oid> hidden;            ///< existing indexes (the target's OIDs) that are to look dropped
+    std::vector<CandidateId> visible;  ///< candidates shown; all others are hidden
+    std::vector<Oid> hidden;           ///< existing indexes (the target's OIDs) that are to look dropped
 };
 
 struct WhatIfPlan {
     Plan plan;
-    std::vector<CandidateId> used;      ///< candidates that the plan scans
-    std::vector<Oid> used_existing;     ///< existing indexes (the target's OIDs) that it scans
+    std::vector<CandidateId> used;   ///< candidates that the plan scans
+    std::vector<Oid> used_existing;  ///< existing indexes (the target's OIDs) that it scans
 };
 
 /// Answers "how would the server plan this, had it these indexes?" at no cost to the server.

@@ -23,13 +23,13 @@ struct StatementKey {
 struct StatementCounters {
     std::int64_t calls = 0;
     std::int64_t rows = 0;
-    double exec_ms = 0;            ///< total_exec_time
-    double exec_square_ms2 = 0;    ///< sum of squared execution times, from calls, mean and stddev_exec_time
+    double exec_ms = 0;          ///< total_exec_time
+    double exec_square_ms2 = 0;  ///< sum of squared execution times, from calls, mean and stddev_exec_time
     double plan_ms = 0;
     std::int64_t shared_hit = 0, shared_read = 0, shared_dirtied = 0, shared_written = 0;
-    std::int64_t local_blocks = 0;             ///< hit + read + dirtied + written
+    std::int64_t local_blocks = 0;  ///< hit + read + dirtied + written
     std::int64_t temp_read = 0, temp_written = 0;
-    double io_read_ms = 0, io_write_ms = 0;    ///< zero without track_io_timing
+    double io_read_ms = 0, io_write_ms = 0;  ///< zero without track_io_timing
     std::int64_t wal_records = 0, wal_bytes = 0;
 };
 
@@ -49,16 +49,16 @@ struct QueryTemplate {
 /// A template and how much it weighs. The unit that the advisors work on.
 struct WorkloadStatement {
     Fingerprint fingerprint;
-    std::string text;            ///< with $n (collected) or with literals (from a file)
+    std::string text;  ///< with $n (collected) or with literals (from a file)
     double calls = 1;
-    std::optional<double> mean_ms;         ///< measured; absent for files without it
-    std::optional<double> rows_per_call;   ///< measured
+    std::optional<double> mean_ms;        ///< measured; absent for files without it
+    std::optional<double> rows_per_call;  ///< measured
 };
 
 struct Workload {
-    std::string source;          ///< "collected 2026-... .. 2026-...", or the file's name
+    std::string source;  ///< "collected 2026-... .. 2026-...", or the file's name
     std::vector<WorkloadStatement> statements;
-    double observed_seconds = 0; ///< length of the window that `calls` covers; 0 when not measured
+    double observed_seconds = 0;  ///< length of the window that `calls` covers; 0 when not measured
 };
 
 }  // namespace orrery::domain

@@ -10,7 +10,7 @@
 namespace orrery::pg {
 
 struct CatalogOptions {
-    bool statistics = true;   ///< read pg_stats too (values stay in memory)
+    bool statistics = true;  ///< read pg_stats too (values stay in memory)
 };
 
 /// Reads tables, columns, indexes, foreign keys, write counters and statistics of the session's database.

@@ -22,14 +22,14 @@ struct Installation {
 base::Result<Installation> find_installation(int major = 0);
 
 struct ClusterOptions {
-    int major = 0;                              ///< 0 = newest installed
-    std::filesystem::path folder;               ///< empty = a temporary folder, removed at the end
+    int major = 0;                                ///< 0 = newest installed
+    std::filesystem::path folder;                 ///< empty = a temporary folder, removed at the end
     std::map<std::string, std::string> settings;  ///< postgresql.conf, over the defaults below
     std::string locale = "C.UTF-8";
-    bool tcp = false;                           ///< also listen on 127.0.0.1 on a free port; always a 0700 unix socket
-    bool durable = false;                       ///< false: fsync, full_page_writes and synchronous_commit off
-    bool use_template = true;                   ///< copy a cached data directory instead of initdb
-    bool outlive = false;                       ///< true (labs): neither the destructor nor the reaper stops it
+    bool tcp = false;          ///< also listen on 127.0.0.1 on a free port; always a 0700 unix socket
+    bool durable = false;      ///< false: fsync, full_page_writes and synchronous_commit off
+    bool use_template = true;  ///< copy a cached data directory instead of initdb
+    bool outlive = false;      ///< true (labs): neither the destructor nor the reaper stops it
 };
 
 /// A PostgreSQL server of our own: made by initdb, run as an unprivileged account, stopped and removed with the object.
@@ -52,11 +52,11 @@ public:
     [[nodiscard]] std::string uri(const std::string& database = "postgres") const;
     /// The same for another role.
     [[nodiscard]] std::string uri_as(const std::string& role, const std::string& database) const;
-    [[nodiscard]] const std::filesystem::path& folder() const;       ///< holds data/, socket/, log
+    [[nodiscard]] const std::filesystem::path& folder() const;  ///< holds data/, socket/, log
     [[nodiscard]] std::filesystem::path data_folder() const;
     [[nodiscard]] const Installation& installation() const;
     [[nodiscard]] std::filesystem::path log_file() const;
-    [[nodiscard]] int postmaster_pid() const;                         ///< 0 when not running
+    [[nodiscard]] int postmaster_pid() const;  ///< 0 when not running
     /// Stops and deletes everything.
     base::Result<void> destroy();
 

@@ -16,15 +16,15 @@ namespace orrery::pg {
 
 /// What a session may do on its server. The defaults are those for observing a production server.
 struct SessionOptions {
-    std::string application = "orrery";                      ///< shown as orrery/<application>
-    bool read_only = true;                                   ///< default_transaction_read_only
-    std::chrono::milliseconds statement_timeout{30'000};     ///< 0 = none
-    std::chrono::milliseconds lock_timeout{100};             ///< 0 = none
+    std::string application = "orrery";                   ///< shown as orrery/<application>
+    bool read_only = true;                                ///< default_transaction_read_only
+    std::chrono::milliseconds statement_timeout{30'000};  ///< 0 = none
+    std::chrono::milliseconds lock_timeout{100};          ///< 0 = none
     std::chrono::milliseconds idle_in_transaction_timeout{60'000};
     std::chrono::milliseconds connect_timeout{10'000};
-    std::string search_path = "pg_catalog";                  ///< empty = the role's own
+    std::string search_path = "pg_catalog";                     ///< empty = the role's own
     std::vector<std::pair<std::string, std::string>> settings;  ///< further SETs, name and value
-    bool safe_settings = true;                               ///< false: none of the above is set (private servers, load drivers)
+    bool safe_settings = true;                                  ///< false: none of the above is set (private servers, load drivers)
 };
 
 /// One libpq connection. Statements run synchronously; a stop request or a deadline cancels the one under way.
@@ -34,8 +34,8 @@ public:
     /// `target` is a libpq URI or keyword string; PG* variables, service files and .pgpass work; empty = all from the environment.
     static base::Result<Session> connect(const std::string& target, const SessionOptions& options = {});
     /// Tries again with back-off (100 ms doubling up to 5 s, with jitter) while the error is retryable.
-    static base::Result<Session> connect_with_retry(const std::string& target, const SessionOptions& options, std::chrono::milliseconds patience,
-                                                    const std::stop_token& stop);
+    static base::Result<Session> connect_with_retry(const std::string& target, const SessionOptions& options,
+                                                    std::chrono::milliseconds patience, const std::stop_token& stop);
     Session(Session&&) noexcept;
     Session& operator=(Session&&) noexcept;
     ~Session() override;
