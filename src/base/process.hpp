@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -30,6 +31,7 @@ struct ProcessOptions {
     std::string working_folder;                                    ///< "" = ours, or "/" when `account` may not enter it
     std::string input;                                             ///< written to its standard input
     std::chrono::milliseconds timeout{60'000};                     ///< then its process group is killed and `timeout` is returned
+    std::vector<std::string> unset;  ///< variables of ours that it does not get; "PG*" stands for all that begin with PG
 };
 
 struct ProcessOutcome {
@@ -38,12 +40,17 @@ struct ProcessOutcome {
     std::string errors;  ///< standard error
 };
 
-/// Runs a program to its end, in its own process group; a stop request kills it (`cancelled`).
+/// Runs a program to its end, in its own process group; a stop request kills it (`cancelled`), and so does our own end.
+/// It starts with default signal handling and without our open files.
 /// A program that cannot be started is an `io` error; a non-zero exit is NOT an error here.
 Result<ProcessOutcome> run_process(const ProcessOptions& options, const std::stop_token& stop = {});
 
 /// Like run_process, but a non-zero exit is an error whose detail is the end of standard error.
 Result<std::string> run_checked(const ProcessOptions& options, const std::stop_token& stop = {});
+
+/// Starts a program that runs on by itself, in its own session, with both outputs appended to `log_file`; the caller waits
+/// for it (waitpid). `input` and `timeout` do not apply.
+Result<pid_t> start_process(const ProcessOptions& options, const std::filesystem::path& log_file);
 
 /// Full path of a program on PATH.
 std::optional<std::string> find_program(const std::string& name);

@@ -18,7 +18,7 @@ struct Installation {
     int major = 0;
     std::filesystem::path bin;
 };
-/// ORRERY_PG_BIN, then Debian's /usr/lib/postgresql/<major>/bin, then PATH. `major` 0 takes the newest found.
+/// ORRERY_PG_BIN (folders separated by ':'), then Debian's /usr/lib/postgresql/<major>/bin, then PATH. `major` 0 takes the newest found.
 base::Result<Installation> find_installation(int major = 0);
 
 struct ClusterOptions {
@@ -26,7 +26,7 @@ struct ClusterOptions {
     std::filesystem::path folder;                 ///< empty = a temporary folder, removed at the end
     std::map<std::string, std::string> settings;  ///< postgresql.conf, over the defaults below
     std::string locale = "C.UTF-8";
-    bool tcp = false;          ///< also listen on 127.0.0.1 on a free port; always a 0700 unix socket
+    bool tcp = false;          ///< also listen on 127.0.0.1 on a free port (scram passwords only); always a 0700 unix socket
     bool durable = false;      ///< false: fsync, full_page_writes and synchronous_commit off
     bool use_template = true;  ///< copy a cached data directory instead of initdb
     bool outlive = false;      ///< true (labs): neither the destructor nor the reaper stops it
@@ -36,12 +36,13 @@ struct ClusterOptions {
 class PrivateCluster {
 public:
     static base::Result<PrivateCluster> create(const ClusterOptions& options, const std::stop_token& stop = {});
-    /// Takes charge of a data folder made earlier by `create` with a folder of its own (a lab), running or not.
+    /// Takes charge of a data folder made earlier by `create` with a folder of its own (a lab), running or not. It outlives the object.
     static base::Result<PrivateCluster> open(const std::filesystem::path& folder);
     PrivateCluster(PrivateCluster&&) noexcept;
     PrivateCluster& operator=(PrivateCluster&&) noexcept;
     ~PrivateCluster();
 
+    /// Returns when the server accepts connections; at once when it runs already. `create` does not start it.
     base::Result<void> start(const std::stop_token& stop = {});
     enum class StopMode { fast, immediate };
     /// Fast falls back to immediate after `patience`.
