@@ -38,6 +38,7 @@ struct QueryLogCursor {
     struct Row {
         StatementKey key;
         StatementCounters counters;
+        std::int64_t since_us = 0;   ///< stats_since (17+), Unix microseconds: when this entry began to count; 0 when not told
     };
     std::vector<Row> rows;
 };
@@ -54,14 +55,16 @@ public:
     virtual base::Result<void> save_templates(std::span<const QueryTemplate> templates) = 0;
     virtual base::Result<void> save_known_statements(ServerId server, std::span<const KnownStatement> statements) = 0;
     virtual base::Result<std::vector<KnownStatement>> known_statements(ServerId server) = 0;
-    /// Writes the interval and the cursor in one transaction: never one without the other.
+    /// Writes the interval and the cursor in one transaction: never one without the other. An interval that overlaps a stored one of the
+    /// server (another process collects it too) is a `conflict` error.
     virtual base::Result<void> append(ServerId server, const QueryLogInterval& interval, const QueryLogCursor& next) = 0;
     /// Only the cursor (the first round, or after a restart).
     virtual base::Result<void> save_cursor(ServerId server, const QueryLogCursor& cursor) = 0;
     virtual base::Result<std::optional<QueryLogCursor>> cursor(ServerId server) = 0;
-    /// Sums over [from, to) by template, heaviest total time first; mean_ms and rows_per_call filled in. `database` 0 means all.
+    /// Sums by template over the intervals that lie wholly inside [from, to], heaviest total time first; mean_ms and rows_per_call
+    /// filled in. `database` 0 means all.
     virtual base::Result<Workload> workload(ServerId server, base::WallTime from, base::WallTime to, Oid database) = 0;
-    /// Intervals in [from, to), oldest first, with their deltas.
+    /// Intervals that lie wholly inside [from, to], oldest first, with their deltas.
     virtual base::Result<std::vector<QueryLogInterval>> intervals(ServerId server, base::WallTime from, base::WallTime to) = 0;
 
     // recommendations and the ledger

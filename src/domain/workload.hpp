@@ -31,6 +31,7 @@ struct StatementCounters {
     std::int64_t temp_read = 0, temp_written = 0;
     double io_read_ms = 0, io_write_ms = 0;  ///< zero without track_io_timing
     std::int64_t wal_records = 0, wal_bytes = 0;
+    friend bool operator==(const StatementCounters&, const StatementCounters&) = default;
 };
 
 /// What happened to one statement between two snapshots.
