@@ -180,6 +180,7 @@ double ColumnStatistics::distinct_count(double rows) const {
 
 std::string IndexKey::sql() const {
     std::string text = column.empty() ? "(" + expression + ")" : quote_identifier(column);
+    if (!collation.empty()) text += " COLLATE " + collation;
     if (!opclass.empty()) text += " " + opclass;
     if (descending)
         text += nulls_first ? " DESC" : " DESC NULLS LAST";
@@ -203,7 +204,7 @@ std::string IndexSpec::default_name() const {
     bool exact = include.empty() && predicate.empty() && method == "btree";
     for (const auto& key : keys) {
         name += "_" + (key.column.empty() ? std::string("expr") : key.column);
-        exact = exact && !key.column.empty() && !key.descending && !key.nulls_first && key.opclass.empty();
+        exact = exact && !key.column.empty() && !key.descending && !key.nulls_first && key.opclass.empty() && key.collation.empty();
     }
     name += "_idx";
     if (exact && name.size() <= kLongest) return name;

@@ -60,7 +60,8 @@ struct IndexKey {
     std::string expression;  ///< SQL text without outer parentheses; empty for a column
     bool descending = false;
     bool nulls_first = false;
-    std::string opclass;  ///< only when it is not the type's default
+    std::string opclass;      ///< only when it is not the type's default
+    std::string collation{};  ///< quoted SQL name, only when it is not the column's own
 
     [[nodiscard]] std::string sql() const;
     friend auto operator<=>(const IndexKey&, const IndexKey&) = default;

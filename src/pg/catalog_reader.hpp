@@ -14,7 +14,8 @@ struct CatalogOptions {
 };
 
 /// Reads tables, columns, indexes, foreign keys, write counters and statistics of the session's database.
-/// Relations locked exclusively by others are read without their size (no waiting).
+/// Relations locked exclusively by others are not waited for: their sizes come from relpages, and their indexes have no
+/// definition ("?" stands for an expression or predicate).
 base::Result<domain::Catalog> read_catalog(domain::SqlSession& session, const CatalogOptions& options = {});
 
 /// Parses the document of EXPLAIN (FORMAT JSON), with or without ANALYZE.

@@ -1,14 +1,18 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "domain/sql_session.hpp"
 
@@ -18,13 +22,14 @@ namespace orrery::pg {
 struct SessionOptions {
     std::string application = "orrery";                   ///< shown as orrery/<application>
     bool read_only = true;                                ///< default_transaction_read_only
-    std::chrono::milliseconds statement_timeout{30'000};  ///< 0 = none
+    std::chrono::milliseconds statement_timeout{30'000};  ///< 0 = none; a server silent for 5 s longer is hung up on
     std::chrono::milliseconds lock_timeout{100};          ///< 0 = none
     std::chrono::milliseconds idle_in_transaction_timeout{60'000};
-    std::chrono::milliseconds connect_timeout{10'000};
+    std::chrono::milliseconds connect_timeout{10'000};          ///< a connect_timeout in the connection string goes before it
     std::string search_path = "pg_catalog";                     ///< empty = the role's own
     std::vector<std::pair<std::string, std::string>> settings;  ///< further SETs, name and value
     bool safe_settings = true;                                  ///< false: none of the above is set (private servers, load drivers)
+    base::Clock* clock = nullptr;                               ///< waits between attempts to connect; null = the machine's
 };
 
 /// One libpq connection. Statements run synchronously; a stop request or a deadline cancels the one under way.
