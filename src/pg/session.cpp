@@ -399,8 +399,6 @@ base::Result<std::int64_t> Session::copy_in(const std::string& copy_sql, const s
         while (more && accepted && !state.stop.requested()) {
             buffer.clear();
             while (more && buffer.size() < kCopyChunk) more = produce(buffer);
-            ORRERY_TRY(wire.take_arrived());
-            // Refused when the server has already given up on the COPY: its reason is the next result.
             accepted = PQputCopyData(wire.get(), buffer.data(), static_cast<int>(buffer.size())) == 1;
             ORRERY_TRY(wire.flush());
         }

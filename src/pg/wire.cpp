@@ -206,12 +206,6 @@ base::Result<void> Wire::wait(short events) {
     }
 }
 
-base::Result<void> Wire::take_arrived() {
-    const auto ready = poll_both(PQsocket(connection_), POLLIN, -1, 0);
-    if (ready.socket != 0 && PQconsumeInput(connection_) == 0) return base::unexpected(lost());
-    return {};
-}
-
 base::Result<void> Wire::flush() {
     while (true) {
         const int left = PQflush(connection_);

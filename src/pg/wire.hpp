@@ -70,8 +70,6 @@ public:
     base::Result<PgResult> next_result();
     /// Until the socket is ready for any of `events` (POLLIN, POLLOUT); input is consumed.
     base::Result<void> wait(short events);
-    /// Takes in what has arrived, without waiting.
-    base::Result<void> take_arrived();
     /// The error of a failed result: `cancelled` when a stop request was the reason.
     [[nodiscard]] base::Error explain(const PGresult* result) const;
     [[nodiscard]] base::Error lost() const;
