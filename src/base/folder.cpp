@@ -61,8 +61,9 @@ Result<fs::path> standing_folder(const char* variable, std::string_view root_fol
     else
         folder = home() / home_folder;
     std::error_code failure;
-    fs::create_directories(folder, failure);
+    const bool made = fs::create_directories(folder, failure);
     if (failure) return system_error(fmt::format("cannot make the folder {}", folder.string()), failure.value());
+    if (made && geteuid() == 0) chmod(folder.c_str(), 0711);  // servers run as another account and must get through
     return folder;
 }
 

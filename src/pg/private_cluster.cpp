@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,6 +17,7 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -28,6 +30,8 @@
 #include "base/postmaster.hpp"
 #include "base/process.hpp"
 #include "base/random.hpp"
+#include "base/units.hpp"
+#include "pg/system_identifier.hpp"
 
 namespace orrery::pg {
 namespace {
@@ -64,13 +68,18 @@ std::optional<Installation> installation_in(const fs::path& bin) {
     return Installation{major, bin};
 }
 
-std::vector<fs::path> candidate_folders() {
+std::vector<fs::path> chosen_folders() {
     std::vector<fs::path> folders;
-    if (const char* chosen = std::getenv("ORRERY_PG_BIN")) {
-        std::istringstream words(chosen);
-        for (std::string word; std::getline(words, word, ':');)
-            if (!word.empty()) folders.emplace_back(word);
-    }
+    const char* chosen = std::getenv("ORRERY_PG_BIN");
+    std::istringstream words(chosen != nullptr ? chosen : "");
+    for (std::string word; std::getline(words, word, ':');)
+        if (!word.empty()) folders.emplace_back(word);
+    return folders;
+}
+
+/// Where a distribution puts the server programs, newest major first.
+std::vector<fs::path> usual_folders() {
+    std::vector<fs::path> folders;
     std::vector<std::pair<int, fs::path>> debian;
     std::error_code failure;
     for (fs::directory_iterator entry("/usr/lib/postgresql", failure), end; !failure && entry != end; entry.increment(failure))
@@ -82,8 +91,8 @@ std::vector<fs::path> candidate_folders() {
 }
 
 bool has_library(const Installation& installation, std::string_view library) {
-    const fs::path root = installation.bin.parent_path();
     std::error_code failure;
+    const fs::path root = fs::weakly_canonical(installation.bin / "postgres", failure).parent_path().parent_path();
     for (const fs::path& folder : {root / "lib", root / "lib" / "postgresql", root / "lib64" / "pgsql", root / "lib64" / "postgresql"})
         if (fs::exists(folder / library, failure)) return true;
     return false;
@@ -222,12 +231,19 @@ base::Result<void> copy_template(const Making& making, const fs::path& source, c
     return unexpected(std::move(error));
 }
 
+/// Seconds since 1970 and 32 random bits, much as initdb makes it.
+std::uint64_t new_system_identifier() {
+    std::uint32_t noise = 0;
+    (void)!getrandom(&noise, sizeof noise, 0);
+    return static_cast<std::uint64_t>(base::to_unix_ms(base::system_clock().now()) / 1000) << 32 | noise;
+}
+
 base::Result<void> fill_data_folder(const Making& making, const fs::path& data, bool use_template) {
     if (use_template) {
         auto source = template_folder(making);
         if (source) {
-            base::log_debug(fmt::format("copying the data folder {}", source->string()));
-            return copy_template(making, *source, data);
+            ORRERY_TRY(copy_template(making, *source, data));
+            return write_system_identifier(data, new_system_identifier());
         }
         if (source.error().kind == ErrorKind::cancelled) return unexpected(std::move(source).error());
         base::log_debug(fmt::format("no template of a data folder: {}", source.error().message));
@@ -331,8 +347,15 @@ std::string log_tail(const fs::path& log, std::size_t from) {
 
 base::Result<Installation> find_installation(int major) {
     std::string seen;
-    for (const auto& folder : candidate_folders()) {
-        const auto found = installation_in(folder);
+    std::vector<fs::path> folders = chosen_folders();
+    const std::size_t chosen = folders.size();
+    for (auto& folder : usual_folders()) folders.push_back(std::move(folder));
+    for (std::size_t i = 0; i < folders.size(); ++i) {
+        const auto found = installation_in(folders[i]);
+        if (!found && i < chosen)
+            return unexpected(ErrorKind::invalid_input,
+                              fmt::format("ORRERY_PG_BIN names {}, which holds no PostgreSQL server", folders[i].string()),
+                              "A folder with the programs initdb and postgres is needed.");
         if (!found) continue;
         if (major == 0 || found->major == major) return *found;
         seen += fmt::format("{}{} in {}", seen.empty() ? "Found: " : ", ", found->major, found->bin.string());
@@ -401,8 +424,8 @@ base::Result<void> PrivateCluster::State::remove_files() {
 
 PrivateCluster::State::~State() {
     if (folder.empty() || (outlive && whole)) return;
-    if (!temporary && whole && postmaster() != 0) {  // the data is kept: let it be written out
-        kill(postmaster(), SIGINT);
+    if (const pid_t pid = postmaster(); pid != 0 && !temporary && whole) {  // the data is kept: let it be written out
+        kill(pid, SIGINT);
         for (auto waited = 0ms; waited < 10s && postmaster() != 0; waited += kLookPause) base::system_clock().sleep_for(kLookPause, {});
     }
     stop_at_once();
