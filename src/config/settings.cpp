@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
-#include <sstream>
 
 namespace orrery::config {
 namespace {
@@ -104,6 +104,23 @@ base::Result<void> check_range(const Setting& setting, double number, std::strin
                             fmt::format("The range is {} to {} {}.", setting.minimum, setting.maximum, setting.unit));
 }
 
+/// A value of the file as a user would write it on the command line; nothing for lists, sections and dates.
+std::optional<std::string> word_of(const toml::node& item) {
+    if (const auto* text = item.as_string()) return text->get();
+    if (const auto* number = item.as_integer()) return fmt::format("{}", number->get());
+    if (const auto* number = item.as_floating_point()) return fmt::format("{}", number->get());
+    if (const auto* truth = item.as_boolean()) return std::string(truth->get() ? "true" : "false");
+    return std::nullopt;
+}
+
+/// The product as a whole number; nothing when a double no longer counts in ones there.
+std::optional<std::int64_t> whole_product(double number, double factor) {
+    constexpr double kLargest = 9007199254740992.0;  // 2^53
+    const double product = number * factor;
+    if (!(product >= 0 && product <= kLargest)) return std::nullopt;
+    return std::llround(product);
+}
+
 }  // namespace
 
 std::span<const Setting> settings_table() {
@@ -117,9 +134,10 @@ base::Result<std::chrono::milliseconds> parse_duration(std::string_view words) {
     };
     constexpr std::array kUnits{Unit{"", 1000},    Unit{"s", 1000},      Unit{"ms", 1},        Unit{"min", 60'000},
                                 Unit{"m", 60'000}, Unit{"h", 3'600'000}, Unit{"d", 86'400'000}};
-    if (const auto amount = split_amount(words); amount && amount->number >= 0)
+    if (const auto amount = split_amount(words))
         for (const auto& unit : kUnits)
-            if (unit.name == lower(amount->unit)) return std::chrono::milliseconds(std::llround(amount->number * unit.milliseconds));
+            if (unit.name == lower(amount->unit))
+                if (const auto whole = whole_product(amount->number, unit.milliseconds)) return std::chrono::milliseconds(*whole);
     return base::unexpected(base::ErrorKind::invalid_input, fmt::format("\"{}\" is not a duration", words), "",
                             "Write 250ms, 60s, 5min, 2h or 1d.");
 }
@@ -136,9 +154,10 @@ base::Result<base::Bytes> parse_bytes(std::string_view words) {
                                 Unit{"mb", 1048576.0},
                                 Unit{"gb", 1073741824.0},
                                 Unit{"tb", 1099511627776.0}};
-    if (const auto amount = split_amount(words); amount && amount->number >= 0)
+    if (const auto amount = split_amount(words))
         for (const auto& unit : kUnits)
-            if (unit.name == lower(amount->unit)) return base::Bytes(std::llround(amount->number * unit.bytes));
+            if (unit.name == lower(amount->unit))
+                if (const auto whole = whole_product(amount->number, unit.bytes)) return base::Bytes(*whole);
     return base::unexpected(base::ErrorKind::invalid_input, fmt::format("\"{}\" is not a size", words), "", "Write 64kB, 500MB or 1.5GB.");
 }
 
@@ -201,22 +220,16 @@ base::Result<void> Settings::load(const std::string& path) {
                                 "The file is TOML; docs/settings.md lists the keys.");
     }
     for (const auto& [section, node] : document) {
+        const auto at = [&](const toml::node& item) { return fmt::format("{}, line {}", path, item.source().begin.line); };
         const toml::table* rows = node.as_table();
-        if (rows == nullptr) return unknown_key(section.str());
+        if (rows == nullptr) return base::unexpected(unknown_key(section.str()).error.within(at(node)));
         for (const auto& [name, item] : *rows) {
             const std::string key = fmt::format("{}.{}", section.str(), name.str());
-            std::string word;
-            if (const auto* string = item.as_string())
-                word = string->get();
-            else if (item.is_value()) {
-                std::ostringstream stream;
-                item.visit([&](const auto& leaf) {
-                    if constexpr (toml::is_value<decltype(leaf)>) stream << std::boolalpha << leaf.get();
-                });
-                word = stream.str();
-            }
-            if (auto done = set(key, word); !done)
-                return base::unexpected(std::move(done).error().within(fmt::format("{}, line {}", path, item.source().begin.line)));
+            const auto word = word_of(item);
+            const Setting* setting = find(key);
+            auto done = word ? set(key, *word)
+                             : base::Result<void>(setting == nullptr ? unknown_key(key) : bad_value(*setting, "a list", "one value"));
+            if (!done) return base::unexpected(std::move(done).error().within(at(item)));
         }
     }
     return {};
