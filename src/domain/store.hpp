@@ -17,7 +17,7 @@ using ServerId = std::int64_t;
 /// A known statement: the server's key and the template it belongs to.
 struct KnownStatement {
     StatementKey key;
-    Fingerprint fingerprint;
+    Fingerprint fingerprint;  ///< zero: a statement of Orrery's own, no part of any workload
 };
 
 /// One collected interval of one server.
@@ -29,16 +29,20 @@ struct QueryLogInterval {
     std::vector<StatementDelta> deltas;
 };
 
-/// The newest cumulative values, from which the next interval's deltas are taken.
+/// The newest cumulative values, from which the next interval's deltas are taken. Instants of the server's are Unix microseconds
+/// of its own clock.
 struct QueryLogCursor {
-    base::WallTime taken{};
-    std::string epoch;            ///< changes when the counters restart: postmaster start + stats reset
-    std::int64_t evictions = 0;   ///< pg_stat_statements_info.dealloc
-    double database_exec_ms = 0;  ///< server-wide executed time as known independently, 0 when not
+    base::WallTime taken{};           ///< by our clock
+    std::string scope;                ///< whose statements were seen ("all", or a role): deltas stay within one scope
+    std::int64_t server_us = 0;       ///< the server's clock, read before the rows
+    std::int64_t postmaster_us = 0;   ///< pg_postmaster_start_time()
+    std::int64_t reset_us = 0;        ///< pg_stat_statements_info.stats_reset; 0 before 14
+    std::int64_t evictions = 0;       ///< pg_stat_statements_info.dealloc, read before the rows; 0 before 14
+    double database_exec_ms = 0;      ///< time in statements of all databases, from pg_stat_database; 0 before 14
     struct Row {
         StatementKey key;
         StatementCounters counters;
-        std::int64_t since_us = 0;   ///< stats_since (17+), Unix microseconds: when this entry began to count; 0 when not told
+        std::int64_t since_us = 0;    ///< stats_since (17+): when this entry began to count; 0 when not told
     };
     std::vector<Row> rows;
 };

@@ -72,7 +72,10 @@ CREATE TABLE query_logs (
 CREATE TABLE cursors (
     server INTEGER PRIMARY KEY,
     taken_ms INTEGER NOT NULL,
-    epoch TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    server_us INTEGER NOT NULL,
+    postmaster_us INTEGER NOT NULL,
+    reset_us INTEGER NOT NULL,
     evictions INTEGER NOT NULL,
     database_exec_ms REAL NOT NULL
 );

@@ -99,9 +99,11 @@ Result<void> forget_cursor_rows_but(Database& database, ServerId server, const s
 }
 
 Result<void> write_cursor(Database& database, ServerId server, const domain::QueryLogCursor& cursor) {
-    ORRERY_TRY(
-        database.run("INSERT OR REPLACE INTO cursors (server, taken_ms, epoch, evictions, database_exec_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                     server, base::to_unix_ms(cursor.taken), cursor.epoch, cursor.evictions, cursor.database_exec_ms));
+    ORRERY_TRY(database.run(
+        "INSERT OR REPLACE INTO cursors (server, taken_ms, scope, server_us, postmaster_us, reset_us, evictions, database_exec_ms) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        server, base::to_unix_ms(cursor.taken), cursor.scope, cursor.server_us, cursor.postmaster_us, cursor.reset_us, cursor.evictions,
+        cursor.database_exec_ms));
     std::unordered_set<std::int64_t> written;
     written.reserve(cursor.rows.size());
     {
@@ -205,13 +207,18 @@ Result<std::optional<domain::QueryLogCursor>> SqliteStore::cursor(ServerId serve
         kCounterColumns);
     auto& database = state_->database;
     ORRERY_ASSIGN(const Transaction snapshot, Transaction::begin_reading(database));
-    ORRERY_ASSIGN(Query head, database.query("SELECT taken_ms, epoch, evictions, database_exec_ms FROM cursors WHERE server = ?1", server));
+    ORRERY_ASSIGN(Query head, database.query("SELECT taken_ms, scope, server_us, postmaster_us, reset_us, evictions, database_exec_ms "
+                                             "FROM cursors WHERE server = ?1",
+                                             server));
     ORRERY_ASSIGN(const bool found, head.next());
     if (!found) return std::optional<domain::QueryLogCursor>();
     domain::QueryLogCursor cursor{.taken = base::from_unix_ms(head.integer(0)),
-                                  .epoch = head.text(1),
-                                  .evictions = head.integer(2),
-                                  .database_exec_ms = head.real(3),
+                                  .scope = head.text(1),
+                                  .server_us = head.integer(2),
+                                  .postmaster_us = head.integer(3),
+                                  .reset_us = head.integer(4),
+                                  .evictions = head.integer(5),
+                                  .database_exec_ms = head.real(6),
                                   .rows = {}};
     ORRERY_ASSIGN(Query rows, database.query(kSql, server));
     while (true) {
@@ -235,7 +242,7 @@ Result<domain::Workload> SqliteStore::workload(ServerId server, base::WallTime f
         state_->database.query("WITH sums AS (SELECT k.fingerprint, sum(q.calls) AS calls, sum(q.exec_ms) AS exec_ms, sum(q.rows) AS rows "
                                "FROM intervals i JOIN query_logs q ON q.interval = i.id JOIN known_statements k ON k.id = q.statement "
                                "WHERE i.server = ?1 AND i.start_ms >= ?2 AND i.end_ms <= ?3 AND (?4 = 0 OR k.database = ?4) "
-                               "AND k.fingerprint IS NOT NULL GROUP BY k.fingerprint HAVING sum(q.calls) > 0) "
+                               "AND k.fingerprint <> 0 GROUP BY k.fingerprint HAVING sum(q.calls) > 0) "
                                "SELECT s.fingerprint, coalesce(t.text, ''), s.calls, s.exec_ms, s.rows FROM sums s "
                                "LEFT JOIN query_templates t ON t.fingerprint = s.fingerprint ORDER BY s.exec_ms DESC, s.fingerprint",
                                server, from_ms, to_ms, database));

@@ -110,7 +110,7 @@ protected:
         return result;
     }
     static domain::QueryLogCursor cursor(std::int64_t taken, int statements) {
-        domain::QueryLogCursor result{.taken = at(taken), .epoch = "e", .rows = {}};
+        domain::QueryLogCursor result{.taken = at(taken), .scope = "all", .rows = {}};
         for (int i = 0; i < statements; ++i)
             result.rows.push_back({{.query_id = i + 1, .database = 5}, store_testing::full_counters(taken + i)});
         return result;

@@ -128,7 +128,7 @@ protected:
         domain::QueryLogInterval interval{.start = at(from), .end = at(to), .deltas = std::move(deltas)};
         for (const auto& delta : interval.deltas) interval.known_exec_ms += delta.counters.exec_ms;
         interval.total_exec_ms = interval.known_exec_ms * 2;
-        return store->append(server, interval, {.taken = at(to), .epoch = "e1", .rows = {}});
+        return store->append(server, interval, {.taken = at(to), .scope = "all", .rows = {}});
     }
 
     base::ManualClock clock{at(1'000)};
@@ -172,13 +172,23 @@ TEST_P(StoreSuite, KnownStatementsComeBackAndCanBeCorrected) {
 
 TEST_P(StoreSuite, ACursorComesBackWhole) {
     EXPECT_FALSE(store->cursor(server).value().has_value());
-    domain::QueryLogCursor saved{.taken = at(60), .epoch = "boot 1 / reset 2", .evictions = 12, .database_exec_ms = 1.0 / 3, .rows = {}};
+    domain::QueryLogCursor saved{.taken = at(60),
+                                 .scope = "role 7",
+                                 .server_us = 1'700'000'060'000'123,
+                                 .postmaster_us = 2,
+                                 .reset_us = 3,
+                                 .evictions = 12,
+                                 .database_exec_ms = 1.0 / 3,
+                                 .rows = {}};
     saved.rows = {{kOrders, full_counters(1), 1'700'000'000'123'456}, {kUsers, full_counters(2), 0}};
     ASSERT_TRUE(store->save_cursor(server, saved));
     const auto read = open()->cursor(server).value();
     ASSERT_TRUE(read.has_value());
     EXPECT_EQ(read->taken, saved.taken);
-    EXPECT_EQ(read->epoch, saved.epoch);
+    EXPECT_EQ(read->scope, saved.scope);
+    EXPECT_EQ(read->server_us, saved.server_us);
+    EXPECT_EQ(read->postmaster_us, 2);
+    EXPECT_EQ(read->reset_us, 3);
     EXPECT_EQ(read->evictions, 12);
     EXPECT_EQ(read->database_exec_ms, 1.0 / 3);
     ASSERT_EQ(read->rows.size(), 2U);
@@ -191,13 +201,13 @@ TEST_P(StoreSuite, ACursorComesBackWhole) {
 
 TEST_P(StoreSuite, ANewCursorReplacesTheOldOneRowByRow) {
     ASSERT_TRUE(
-        store->save_cursor(server, {.taken = at(60), .epoch = "a", .rows = {{kOrders, full_counters(1)}, {kUsers, full_counters(2)}}}));
+        store->save_cursor(server, {.taken = at(60), .scope = "a", .rows = {{kOrders, full_counters(1)}, {kUsers, full_counters(2)}}}));
     const auto other = store->server("host:5432/other", "7002").value();
-    ASSERT_TRUE(store->save_cursor(other, {.taken = at(60), .epoch = "x", .rows = {{kUsers, full_counters(9)}}}));
+    ASSERT_TRUE(store->save_cursor(other, {.taken = at(60), .scope = "x", .rows = {{kUsers, full_counters(9)}}}));
     ASSERT_TRUE(store->append(server, {.start = at(60), .end = at(120), .deltas = {}},
-                              {.taken = at(120), .epoch = "b", .rows = {{kOrdersNested, full_counters(3)}, {kUsers, full_counters(4)}}}));
+                              {.taken = at(120), .scope = "b", .rows = {{kOrdersNested, full_counters(3)}, {kUsers, full_counters(4)}}}));
     const auto read = store->cursor(server).value();
-    EXPECT_EQ(read->epoch, "b");
+    EXPECT_EQ(read->scope, "b");
     ASSERT_EQ(read->rows.size(), 2U);
     for (const auto& row : read->rows) EXPECT_EQ(row.counters, row.key == kUsers ? full_counters(4) : full_counters(3));
     EXPECT_EQ(store->cursor(other).value()->rows.at(0).counters, full_counters(9)) << "another server's cursor stays";
@@ -279,6 +289,14 @@ TEST_P(StoreSuite, StatementsWithoutTemplateOrCallsStayOutOfTheWorkload) {
     const auto workload = store->workload(server, at(0), at(60), 0).value();
     ASSERT_EQ(workload.statements.size(), 1U) << "learnt later, it counts from the start; without calls it does not";
     EXPECT_EQ(workload.statements[0].fingerprint, kOrdersPrint);
+}
+
+TEST_P(StoreSuite, StatementsOfOrrerysOwnAreNoWorkload) {
+    ASSERT_TRUE(append(0, 60, {{kOrders, counters(10, 100)}}));
+    const std::vector<domain::KnownStatement> own{{kOrders, Fingerprint{}}};
+    ASSERT_TRUE(store->save_known_statements(server, own));
+    EXPECT_TRUE(store->workload(server, at(0), at(60), 0).value().statements.empty());
+    EXPECT_EQ(store->known_statements(server).value().size(), 1U);
 }
 
 TEST_P(StoreSuite, AWithheldTextCanBeGivenLaterButNotTakenBack) {

@@ -2,7 +2,7 @@ PRAGMA application_id = 1332900473;
 PRAGMA foreign_keys=OFF;
 BEGIN TRANSACTION;
 CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);
-INSERT INTO schema_migrations VALUES(1,'2026-11-22 08:26:31');
+INSERT INTO schema_migrations VALUES(1,'2026-11-22 08:33:06');
 CREATE TABLE servers (
     id INTEGER PRIMARY KEY,
     target TEXT NOT NULL,
@@ -63,11 +63,14 @@ INSERT INTO query_logs VALUES(1,1,1,10,30,100.0,0.0,0.0,0,0,0,0,0,0,0,0.0,0.0,0,
 CREATE TABLE cursors (
     server INTEGER PRIMARY KEY,
     taken_ms INTEGER NOT NULL,
-    epoch TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    server_us INTEGER NOT NULL,
+    postmaster_us INTEGER NOT NULL,
+    reset_us INTEGER NOT NULL,
     evictions INTEGER NOT NULL,
     database_exec_ms REAL NOT NULL
 );
-INSERT INTO cursors VALUES(1,1700000060000,'e1',2,200.0);
+INSERT INTO cursors VALUES(1,1700000060000,'all',1,2,3,2,200.0);
 CREATE TABLE cursor_rows (
     server INTEGER NOT NULL,
     statement INTEGER NOT NULL,
