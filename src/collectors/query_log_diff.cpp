@@ -1,0 +1,144 @@
+#include "collectors/query_log_diff.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+namespace orrery::collectors {
+namespace {
+
+using domain::QueryLogCursor;
+using domain::StatementCounters;
+
+using Rows = std::unordered_map<domain::StatementKey, const QueryLogCursor::Row*, StatementKeyHash>;
+
+// The sum of squares is computed by the server's running mean and deviation, and wavers in its last digits.
+constexpr double kSquareTolerance = 1e-7;
+
+/// Least sum of squares that `calls` executions of `exec_ms` together can have (all equally long).
+double least_square(double calls, double exec_ms) {
+    return calls > 0 ? exec_ms * exec_ms / calls : 0;
+}
+
+/// False when the entry has begun anew: a counter went back, or the growth cannot be that of real calls (time without calls, or squares too
+/// small).
+bool continues(const StatementCounters& before, const StatementCounters& now) {
+    const bool grows = now.calls >= before.calls && now.rows >= before.rows && now.exec_ms >= before.exec_ms &&
+                       now.plan_ms >= before.plan_ms && now.shared_hit >= before.shared_hit && now.shared_read >= before.shared_read &&
+                       now.shared_dirtied >= before.shared_dirtied && now.shared_written >= before.shared_written &&
+                       now.local_blocks >= before.local_blocks && now.temp_read >= before.temp_read &&
+                       now.temp_written >= before.temp_written && now.io_read_ms >= before.io_read_ms &&
+                       now.io_write_ms >= before.io_write_ms && now.wal_records >= before.wal_records && now.wal_bytes >= before.wal_bytes;
+    if (!grows) return false;
+    if (now.calls == before.calls) return now.exec_ms == before.exec_ms && now.rows == before.rows;
+    const double least = least_square(static_cast<double>(now.calls - before.calls), now.exec_ms - before.exec_ms);
+    return now.exec_square_ms2 * (1 + kSquareTolerance) - before.exec_square_ms2 >= least;
+}
+
+StatementCounters operator-(const StatementCounters& now, const StatementCounters& before) {
+    StatementCounters delta{.calls = now.calls - before.calls,
+                            .rows = now.rows - before.rows,
+                            .exec_ms = now.exec_ms - before.exec_ms,
+                            .exec_square_ms2 = 0,
+                            .plan_ms = now.plan_ms - before.plan_ms,
+                            .shared_hit = now.shared_hit - before.shared_hit,
+                            .shared_read = now.shared_read - before.shared_read,
+                            .shared_dirtied = now.shared_dirtied - before.shared_dirtied,
+                            .shared_written = now.shared_written - before.shared_written,
+                            .local_blocks = now.local_blocks - before.local_blocks,
+                            .temp_read = now.temp_read - before.temp_read,
+                            .temp_written = now.temp_written - before.temp_written,
+                            .io_read_ms = now.io_read_ms - before.io_read_ms,
+                            .io_write_ms = now.io_write_ms - before.io_write_ms,
+                            .wal_records = now.wal_records - before.wal_records,
+                            .wal_bytes = now.wal_bytes - before.wal_bytes};
+    if (delta.calls > 0)  // large sums may differ by less than their last digits
+        delta.exec_square_ms2 =
+            std::max(now.exec_square_ms2 - before.exec_square_ms2, least_square(static_cast<double>(delta.calls), delta.exec_ms));
+    return delta;
+}
+
+bool both_known(std::int64_t a, std::int64_t b) {
+    return a != 0 && b != 0;
+}
+
+/// The postmaster, or the reset, is another one than at the last reading and yet older than it.
+bool other_server(const QueryLogCursor& before, const QueryLogCursor& now) {
+    const bool other_postmaster = now.postmaster_us != before.postmaster_us && now.postmaster_us <= before.server_us;
+    const bool other_reset =
+        both_known(now.reset_us, before.reset_us) && now.reset_us != before.reset_us && now.reset_us <= before.server_us;
+    return other_postmaster || other_reset;
+}
+
+/// What befell all statements between two readings.
+struct Disturbance {
+    bool reset = false;     ///< all counters began anew
+    bool unseen = false;    ///< single ones may have, and grown past their old values since
+    bool vanished = false;  ///< some are gone
+};
+
+Disturbance disturbance(const QueryLogCursor& before, const QueryLogSnapshot& now, const Rows& earlier) {
+    Disturbance found;
+    const auto still_there =
+        std::count_if(now.cursor.rows.begin(), now.cursor.rows.end(), [&](const auto& row) { return earlier.contains(row.key); });
+    found.vanished = static_cast<std::size_t>(still_there) < earlier.size();
+    if (both_known(before.reset_us, now.cursor.reset_us)) {
+        found.reset = before.reset_us != now.cursor.reset_us;
+        found.unseen = before.evictions != now.evictions_after;
+    } else {
+        found.unseen = found.vanished || before.postmaster_us != now.cursor.postmaster_us;
+    }
+    return found;
+}
+
+domain::StatementDelta delta_of(const QueryLogCursor::Row* before, const QueryLogCursor::Row& now, const Disturbance& disturbed) {
+    if (before == nullptr || disturbed.reset) return {now.key, now.counters, disturbed.reset || disturbed.unseen};
+    const bool told = both_known(before->since_us, now.since_us);
+    const bool same_entry = (!told || before->since_us == now.since_us) && continues(before->counters, now.counters);
+    if (!same_entry) return {now.key, now.counters, true};
+    return {now.key, now.counters - before->counters, disturbed.unseen && !told};
+}
+
+}  // namespace
+
+std::size_t StatementKeyHash::operator()(const domain::StatementKey& key) const {
+    // The server's query_id is a hash already; the others only have to move it.
+    auto mixed = static_cast<std::uint64_t>(key.query_id);
+    mixed ^= (std::uint64_t{key.database} << 32 | key.user) * 0x9e3779b97f4a7c15U;
+    return std::hash<std::uint64_t>{}(mixed * 2 + (key.toplevel ? 1 : 0));
+}
+
+std::optional<domain::QueryLogInterval> diff(const QueryLogCursor& previous, const QueryLogSnapshot& now, const StatementKeySet& own) {
+    if (previous.scope != now.cursor.scope || other_server(previous, now.cursor)) return std::nullopt;
+
+    Rows earlier;
+    earlier.reserve(previous.rows.size());
+    for (const auto& row : previous.rows) earlier.emplace(row.key, &row);
+    const auto disturbed = disturbance(previous, now, earlier);
+
+    domain::QueryLogInterval interval{.start = previous.taken,
+                                      .end = std::max(previous.taken, now.cursor.taken),  // our clock may have been set back
+                                      .lower_bound = disturbed.reset || disturbed.unseen || disturbed.vanished,
+                                      .deltas = {}};
+    double own_ms = 0;
+    for (const auto& row : now.cursor.rows) {
+        const auto before = earlier.find(row.key);
+        auto delta = delta_of(before == earlier.end() ? nullptr : before->second, row, disturbed);
+        if (delta.counters == StatementCounters{}) continue;
+        const double top_level_ms = row.key.toplevel ? delta.counters.exec_ms : 0;
+        if (own.contains(row.key)) {
+            own_ms += top_level_ms;
+            continue;
+        }
+        interval.known_exec_ms += top_level_ms;
+        interval.lower_bound = interval.lower_bound || delta.lower_bound;
+        interval.deltas.push_back(std::move(delta));
+    }
+    const double before_ms = previous.database_exec_ms, now_ms = now.cursor.database_exec_ms;
+    const double database_ms = now_ms >= before_ms ? now_ms - before_ms : now_ms;
+    interval.total_exec_ms = std::max(interval.known_exec_ms, database_ms - own_ms);
+    return interval;
+}
+
+}  // namespace orrery::collectors
