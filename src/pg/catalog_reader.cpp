@@ -65,11 +65,11 @@ std::vector<int> numbers_of(std::string_view text, char separator = ' ') {
     return numbers;
 }
 
-/// A lock may be taken between the look at pg_locks and the question: then ask again, knowing of it.
+/// A lock may be taken, or a relation dropped, between the look at the catalog and the question: then ask again, knowing of it.
 base::Result<SqlRows> query_around_locks(domain::SqlSession& session, const std::string& sql) {
+    const auto overtaken = [](const base::Error& error) { return error.kind == ErrorKind::conflict || error.sqlstate == "XX000"; };
     auto rows = session.query(sql);
-    for (int attempt = 1; attempt < kTriesAgainstLocks && !rows && rows.error().kind == ErrorKind::conflict; ++attempt)
-        rows = session.query(sql);
+    for (int attempt = 1; attempt < kTriesAgainstLocks && !rows && overtaken(rows.error()); ++attempt) rows = session.query(sql);
     return rows;
 }
 

@@ -311,6 +311,7 @@ public:
                 return base::unexpected(ErrorKind::cancelled, "stopped before the statement began");
             ORRERY_TRY(send_some(answers.size()));
             ORRERY_TRY(receive(answers));
+            wire_.cancel_next();
         }
         return {};
     }

@@ -57,7 +57,8 @@ public:
     /// COPY ... TO STDOUT; `consume` gets one line at a time without its newline.
     base::Result<void> copy_out(const std::string& copy_sql, const std::function<void(std::string_view line)>& consume);
 
-    /// Cancels the statement under way when `stop` is requested. Applies to all calls until changed.
+    /// Cancels the statement under way when `stop` is requested; from then on calls answer `cancelled` at once.
+    /// Applies until changed: `cancel_on({})` before cleaning up.
     void cancel_on(std::stop_token stop);
     base::Result<void> reconnect();
     [[nodiscard]] bool connected() const;

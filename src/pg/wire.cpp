@@ -22,6 +22,7 @@ using std::chrono::steady_clock;
 
 /// A cancel request that comes before the statement has begun is lost, so it is repeated; at last we hang up.
 constexpr milliseconds kCancelAgain{250};
+constexpr milliseconds kCancelNext{2};
 constexpr milliseconds kCancelPatience{5'000};
 
 void log_notice(void*, const PGresult* notice) {
@@ -162,12 +163,17 @@ int Wire::patience_ms() const {
 }
 
 void Wire::cancel() {
-    if (!cancelling_) first_cancel_ = Clock::now();
+    last_cancel_ = Clock::now();
+    if (!cancelling_) first_cancel_ = last_cancel_;
     cancelling_ = true;
     std::array<char, 256> complaint{};
     const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> request(PQgetCancel(connection_), &PQfreeCancel);
     if (!request || PQcancel(request.get(), complaint.data(), static_cast<int>(complaint.size())) == 0)
         base::log_debug(fmt::format("cancel request to {} failed: {}", target_, complaint.data()));
+}
+
+void Wire::cancel_next() {
+    if (cancelling_ && Clock::now() - last_cancel_ >= kCancelNext) cancel();
 }
 
 /// After a wait that ended with nothing: asks again, or hangs up and says why.

@@ -70,6 +70,8 @@ public:
     base::Result<PgResult> next_result();
     /// Until the socket is ready for any of `events` (POLLIN, POLLOUT); input is consumed.
     base::Result<void> wait(short events);
+    /// A cancel request ends one statement only: to be called between those of a pipeline once a stop is requested.
+    void cancel_next();
     /// The error of a failed result: `cancelled` when a stop request was the reason.
     [[nodiscard]] base::Error explain(const PGresult* result) const;
     [[nodiscard]] base::Error lost() const;
@@ -87,7 +89,7 @@ private:
     std::string target_;
     StopSignal* stop_;
     std::chrono::milliseconds silence_limit_{0};
-    Clock::time_point last_heard_{}, first_cancel_{};
+    Clock::time_point last_heard_{}, first_cancel_{}, last_cancel_{};
     bool cancelling_ = false;
 };
 

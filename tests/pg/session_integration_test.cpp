@@ -1,6 +1,11 @@
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -305,10 +310,10 @@ TEST_F(SessionTest, AStopRequestEndsAPipeline) {
         std::this_thread::sleep_for(100ms);
         stop.request_stop();
     });
-    std::vector<std::string> statements(300, "SELECT pg_sleep(0.02)");
+    const std::vector<std::string> statements(300, "SELECT pg_sleep(0.05)");
     const auto start = std::chrono::steady_clock::now();
     const auto answers = session.pipeline(statements);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, 15s);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);  // what is on its way alone would take 6 s
     ASSERT_EQ(answers.size(), 300U);
     EXPECT_TRUE(answers.front());
     ASSERT_FALSE(answers.back());
@@ -418,6 +423,44 @@ TEST_F(SessionTest, AConnectionKilledInTheMiddleOfAPipelineFailsTheRest) {
     EXPECT_TRUE(answers[299]);
     EXPECT_EQ(answers[599].error().kind, ErrorKind::connection) << words(answers[599]);
     EXPECT_TRUE(session.query("SELECT 1"));
+}
+
+TEST_F(SessionTest, AServerThatHangsIsGivenUpOn) {
+    auto session = connected({.statement_timeout = 100ms});
+    const int pid = session.backend_pid();
+    ASSERT_EQ(kill(pid, SIGSTOP), 0);  // it cannot act on its own statement_timeout now
+    const auto start = std::chrono::steady_clock::now();
+    const auto silent = session.query("SELECT 1");
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
+    kill(pid, SIGCONT);
+    ASSERT_FALSE(silent);
+    EXPECT_EQ(silent.error().kind, ErrorKind::timeout);
+    EXPECT_TRUE(session.query("SELECT 1"));
+}
+
+TEST_F(SessionTest, AServerThatNeverGreetsIsGivenUpOn) {
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&address), length), 0);
+    ASSERT_EQ(listen(listener, 5), 0);
+    ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+    const std::string target = "host=127.0.0.1 dbname=d user=u port=" + std::to_string(ntohs(address.sin_port));
+    const auto silent = Session::connect(target, {.connect_timeout = 150ms});
+    ASSERT_FALSE(silent);
+    EXPECT_EQ(silent.error().kind, ErrorKind::connection);
+    EXPECT_NE(silent.error().detail.find("150 ms"), std::string::npos) << words(silent);
+    std::stop_source stop;
+    std::jthread later([&] {
+        std::this_thread::sleep_for(50ms);
+        stop.request_stop();
+    });
+    const auto stopped = Session::connect_with_retry(target, {}, 60s, stop.get_token());
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().kind, ErrorKind::cancelled);
+    close(listener);
 }
 
 TEST_F(SessionTest, ProgressOfAnIndexBuildIsSeen) {
