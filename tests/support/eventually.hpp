@@ -1,17 +1,18 @@
 #pragma once
 
 #include <chrono>
-#include <thread>
+
+#include "base/clock.hpp"
 
 namespace orrery::testing {
 
 /// Waits until the condition holds; false when it does not within `patience`. For integration tests only.
 template <typename Condition>
 bool eventually(Condition condition, std::chrono::milliseconds patience = std::chrono::seconds(20)) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = base::system_clock().steady() + patience;
     while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline) return false;
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        if (base::system_clock().steady() > deadline) return false;
+        base::system_clock().sleep_for(std::chrono::milliseconds(5), {});
     }
     return true;
 }
