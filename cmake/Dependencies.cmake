@@ -12,6 +12,7 @@ find_package(Boost 1.74 REQUIRED)
 
 add_library(PgQuery::PgQuery UNKNOWN IMPORTED)
 find_path(PGQUERY_INCLUDE pg_query.h REQUIRED)
+find_path(PROTOBUF_C_INCLUDE protobuf-c/protobuf-c.h REQUIRED)  # its parse trees; the code is inside libpg_query
 find_library(PGQUERY_LIBRARY pg_query REQUIRED)
 set_target_properties(PgQuery::PgQuery PROPERTIES
-  IMPORTED_LOCATION ${PGQUERY_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${PGQUERY_INCLUDE})
+  IMPORTED_LOCATION ${PGQUERY_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES "${PGQUERY_INCLUDE};${PROTOBUF_C_INCLUDE}")

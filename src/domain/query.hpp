@@ -88,6 +88,7 @@ struct QueryBlock {
     std::vector<Join> joins;            ///< also correlations with an outer block
     std::vector<ColumnUse> group_by;
     std::vector<OrderTerm> order_by;
+    std::vector<OrderTerm> extremes;   ///< min(x), max(x) without GROUP BY: each asks for the first row in this order
     std::vector<ColumnUse> projected;  ///< columns read by the target list, HAVING, aggregates, RETURNING, ...: all that a covering index
                                        ///< needs beyond the rest
     std::vector<bool> star;            ///< by table use of the statement: `*` or `t.*` asks for all columns
