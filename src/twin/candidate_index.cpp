@@ -1,0 +1,163 @@
+#include "twin/candidate_index.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "twin/page_format.hpp"
+
+namespace orrery::twin {
+namespace {
+
+using base::ErrorKind;
+namespace fs = std::filesystem;
+
+/// A table with a file, on the twin.
+struct Leaf {
+    domain::Oid oid = 0;
+    domain::RelationName name;
+    std::int64_t file = 0;
+    double tuples = 0;
+    std::int64_t pages = 0, all_visible = 0;
+    double share = 1;  ///< of the candidate's size
+};
+
+base::Result<std::vector<Leaf>> leaves_of(pg::Session& planner, const domain::RelationName& table) {
+    const std::vector<domain::SqlParameter> parameters{table.sql()};
+    ORRERY_ASSIGN(
+        const auto rows,
+        planner.query("SELECT c.oid, n.nspname, c.relname, c.relfilenode, c.reltuples, c.relpages, c.relallvisible"
+                      " FROM pg_catalog.pg_class r, LATERAL (SELECT r.oid WHERE r.relkind IN ('r', 'm')"
+                      "  UNION ALL SELECT p.relid FROM pg_catalog.pg_partition_tree(r.oid) p WHERE r.relkind = 'p' AND p.isleaf) l(oid)"
+                      " JOIN pg_catalog.pg_class c ON c.oid = l.oid AND c.relkind = 'r' OR c.oid = l.oid AND c.relkind = 'm'"
+                      " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                      " WHERE r.oid = pg_catalog.to_regclass($1) ORDER BY c.oid",
+                      parameters));
+    if (rows.empty())
+        return base::unexpected(ErrorKind::invalid_input, fmt::format("there is no table {} that could have an index", table.sql()));
+    std::vector<Leaf> leaves(rows.size());
+    double total = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        auto& leaf = leaves[i];
+        leaf.oid = static_cast<domain::Oid>(rows.integer(i, 0));
+        leaf.name = {std::string(rows.text(i, 1)), std::string(rows.text(i, 2))};
+        leaf.file = rows.integer(i, 3);
+        leaf.tuples = rows.real(i, 4);
+        leaf.pages = rows.integer(i, 5);
+        leaf.all_visible = rows.integer(i, 6);
+        total += std::max(leaf.tuples, 0.0);
+    }
+    for (auto& leaf : leaves) leaf.share = total > 0 ? std::max(leaf.tuples, 0.0) / total : 1.0 / static_cast<double>(leaves.size());
+    return leaves;
+}
+
+/// Makes one index; what it has put on disk is listed in `written` (to be removed on failure) and `replaced` (on success).
+class LeafBuild {
+public:
+    LeafBuild(TwinServer& twin, pg::Session& planner) : twin_(twin), planner_(planner) {}
+
+    base::Result<CandidatePart> run(const domain::HypotheticalIndex& index, const Leaf& leaf, const std::string& index_name) {
+        domain::IndexSpec spec = index.spec;
+        spec.table = leaf.name;
+        ORRERY_ASSIGN(const auto empty, add_file({}, 0));
+        ORRERY_TRY(planner_.execute(fmt::format("UPDATE pg_catalog.pg_class SET relfilenode = {} WHERE oid = {}", empty, leaf.oid)));
+        // By the extended protocol, which takes a single statement: the texts in `spec` are not ours.
+        ORRERY_ASSIGN([[maybe_unused]] const auto created, planner_.query(spec.create_sql(index_name, false)));
+        ORRERY_TRY(planner_.execute(
+            fmt::format("UPDATE pg_catalog.pg_class SET relfilenode = {}, reltuples = {}, relpages = {}, relallvisible = {} WHERE oid = {}",
+                        leaf.file, leaf.tuples, leaf.pages, leaf.all_visible, leaf.oid)));
+        ORRERY_ASSIGN(const auto row,
+                      planner_.query(fmt::format("SELECT oid, relfilenode FROM pg_catalog.pg_class WHERE relname = {} AND relnamespace ="
+                                                 " (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = {})",
+                                                 domain::quote_literal(index_name), leaf.oid)));
+        if (row.empty()) return base::unexpected(ErrorKind::internal, "the index just created is not in pg_class");
+        const auto oid = static_cast<domain::Oid>(row.integer(0, 0));
+        ORRERY_ASSIGN(const auto file, write_pages(index, leaf, static_cast<std::uint32_t>(row.integer(0, 1))));
+        const double tuples = std::round(index.tuples * leaf.share);
+        ORRERY_TRY(
+            planner_.execute(fmt::format("UPDATE pg_catalog.pg_class SET relfilenode = {}, relpages = {}, reltuples = {} WHERE oid = {};"
+                                         "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = {}",
+                                         file, share_of(index.pages.value, leaf), tuples, oid, oid)));
+        return CandidatePart{oid, {leaf.name.schema, index_name}};
+    }
+
+    void discard() const {
+        for (const auto& path : written_) remove(path);
+    }
+    void keep() const {
+        for (const auto& path : replaced_) remove(path);
+    }
+
+private:
+    static void remove(const fs::path& path) {
+        std::error_code ignored;
+        fs::remove(path, ignored);
+    }
+    static std::int64_t share_of(std::int64_t pages, const Leaf& leaf) {
+        return std::max<std::int64_t>(1, std::llround(static_cast<double>(pages) * leaf.share));
+    }
+
+    base::Result<std::uint32_t> add_file(std::string head, std::int64_t pages) {
+        written_.push_back(twin_.file_path(twin_.next_file));
+        if (pages == 0) replaced_.push_back(written_.back());
+        return twin_.add_file(std::move(head), pages);
+    }
+
+    /// The index's file as the planner is to see it. B-trees are built past the server's buffers and can be read at once.
+    base::Result<std::uint32_t> write_pages(const domain::HypotheticalIndex& index, const Leaf& leaf, std::uint32_t built) {
+        const auto pages = share_of(index.pages.value, leaf);
+        if (index.spec.method == "btree") {
+            ORRERY_ASSIGN(const auto bytes, read_head(twin_.file_path(built), 1));
+            const int height = leaf.share < 1 ? std::min(index.tree_height, estimated_btree_height(pages)) : index.tree_height;
+            const int fitting = static_cast<int>(std::clamp<std::int64_t>(height, 0, std::max<std::int64_t>(0, pages - 2)));
+            replaced_.push_back(twin_.file_path(built));
+            return add_file(btree_head(bytes, fitting), std::max<std::int64_t>(pages, fitting + 2));
+        }
+        std::string head;
+        if (index.spec.method == "brin") {
+            ORRERY_TRY(twin_.session.execute("CHECKPOINT"));
+            ORRERY_ASSIGN(const auto bytes, read_head(twin_.file_path(built), 1));
+            head = brin_metapage_for(bytes, leaf.pages);
+        }
+        return add_file(std::move(head), pages);
+    }
+
+    TwinServer& twin_;
+    pg::Session& planner_;
+    std::vector<fs::path> written_, replaced_;
+};
+
+base::Error refusal(base::Error error, const domain::IndexSpec& spec) {
+    if (error.kind == ErrorKind::missing_object || error.kind == ErrorKind::unsupported) error.kind = ErrorKind::invalid_input;
+    return error.within("candidate index on " + spec.label());
+}
+
+}  // namespace
+
+base::Result<std::vector<CandidatePart>> create_candidate(TwinServer& twin, pg::Session& planner, const domain::HypotheticalIndex& index,
+                                                          const std::string& index_name) {
+    ORRERY_ASSIGN(const auto leaves, leaves_of(planner, index.spec.table));
+    LeafBuild build(twin, planner);
+    const auto run = [&]() -> base::Result<std::vector<CandidatePart>> {
+        ORRERY_TRY(planner.execute("BEGIN"));
+        std::vector<CandidatePart> parts;
+        for (const auto& leaf : leaves) {
+            const std::string name = leaves.size() == 1 ? index_name : fmt::format("{}_{}", index_name, parts.size() + 1);
+            ORRERY_ASSIGN(auto part, build.run(index, leaf, name));
+            parts.push_back(std::move(part));
+        }
+        ORRERY_TRY(planner.execute("COMMIT"));
+        return parts;
+    };
+    auto parts = run();
+    if (!parts) {
+        if (planner.connected()) (void)planner.execute("ROLLBACK");
+        build.discard();
+        return base::unexpected(refusal(std::move(parts).error(), index.spec));
+    }
+    build.keep();
+    return parts;
+}
+
+}  // namespace orrery::twin

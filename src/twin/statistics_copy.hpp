@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "pg/session.hpp"
+#include "twin/extended_statistics.hpp"
+#include "twin/target_facts.hpp"
+
+namespace orrery::twin {
+
+/// Where the statistics come from.
+enum class StatisticsSource {
+    automatic,     ///< pg_statistic when the role may read it, else pg_stats
+    pg_statistic,  ///< everything; needs superuser or pg_read_all_data
+    pg_stats,      ///< columns of readable tables; no index expressions, no range types before 17
+};
+
+/// Statistics in transit: lines of COPY in text form. Held in memory only.
+struct StatisticsRows {
+    bool from_view = false;  ///< read from pg_stats: operators are yet to be found
+    std::string lines;
+    std::size_t count = 0;
+    std::vector<ExtendedStatistics> extended;
+};
+
+/// Column and index-expression statistics, and those of expressions of extended statistics.
+base::Result<StatisticsRows> read_statistics(TargetSnapshot& snapshot, StatisticsSource source);
+
+/// Replaces the statistics of all user tables on the twin. Columns are matched by name. `twin` may modify system tables.
+/// Returns what could not be carried over, in words.
+base::Result<std::vector<std::string>> write_statistics(pg::Session& twin, const StatisticsRows& rows);
+
+}  // namespace orrery::twin

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "pg/session.hpp"
+#include "twin/planner_settings.hpp"
+#include "twin/sizes.hpp"
+#include "twin/statistics_copy.hpp"
+#include "twin/target_facts.hpp"
+#include "twin/twin_server.hpp"
+
+namespace orrery::twin {
+
+struct TwinOptions {
+    std::filesystem::path folder;                         ///< of the twin's server; empty = a temporary one. Removed at the end
+    std::string application_role;                         ///< whose settings count; empty = the role of the target session
+    std::string search_path;                              ///< of the application; empty = the role's
+    bool endpoints = true;                                ///< read the smallest and largest value of indexed columns
+    std::chrono::milliseconds statement_timeout{10'000};  ///< for planning one statement on the twin
+    std::filesystem::path pg_dump;                        ///< empty = the one beside the server programs of the target's major version
+    StatisticsSource statistics = StatisticsSource::automatic;
+    std::function<void(std::string_view stage, double share)> progress;  ///< share done, 0 to 1
+};
+
+/// A twin that is ready to plan.
+struct BuiltTwin {
+    TwinServer server;
+    pg::Session planner;  ///< has the application's settings
+    TargetDatabase database;
+    std::vector<RelationPair> pairs;
+    SettingList settings;
+    StatisticsSource source = StatisticsSource::pg_statistic;
+    ChangeMark mark;
+    std::vector<std::string> warnings;
+};
+
+/// Reads the target and builds its twin. Nothing is left behind on failure.
+base::Result<BuiltTwin> build_twin(pg::Session& target, const TwinOptions& options, const std::stop_token& stop);
+
+}  // namespace orrery::twin
