@@ -24,8 +24,7 @@ using domain::SqlRows;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kCopyChunk = 64 * 1024;
-constexpr std::size_t kPipelineDepth = 128;          ///< statements on their way at once
-constexpr milliseconds kSilenceAfterTimeout{5'000};  ///< what the server gets to act on its own statement_timeout
+constexpr std::size_t kPipelineDepth = 128;  ///< statements on their way at once
 
 /// Ends a statement whose client has died. Servers on systems that cannot watch a socket refuse it.
 constexpr auto kWatchClient = "client_connection_check_interval";
@@ -133,10 +132,7 @@ struct Session::State {
     base::Result<PgResult> start_copy(const std::string& sql, ExecStatusType wanted);
     template <typename T>
     base::Result<T> noted(base::Result<T> outcome);
-    [[nodiscard]] milliseconds silence_limit() const {
-        const bool bounded = options.safe_settings && options.statement_timeout.count() > 0;
-        return bounded ? options.statement_timeout + kSilenceAfterTimeout : milliseconds{0};
-    }
+    [[nodiscard]] milliseconds statement_timeout() const { return options.safe_settings ? options.statement_timeout : milliseconds{0}; }
 };
 
 /// Remembers whether a transaction went down with the connection.
@@ -165,7 +161,7 @@ base::Result<void> Session::State::set_up() {
                                 "PostgreSQL 13 or later is needed.");
     auto settings = settings_of(options, server_version);
     if (settings.empty()) return {};
-    wire->begin(silence_limit());
+    wire->begin(statement_timeout());
     auto set = run(set_sql(settings), {});
     if (!set && set.error().sqlstate == kInvalidParameterValue &&
         std::erase_if(settings, [](const auto& s) { return s.first == kWatchClient; }) > 0)
@@ -183,7 +179,7 @@ base::Result<void> Session::State::ready() {
         ORRERY_TRY(open());
     }
     in_transaction = wire->in_transaction();
-    wire->begin(silence_limit());
+    wire->begin(statement_timeout());
     return {};
 }
 

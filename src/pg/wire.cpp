@@ -24,6 +24,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kCancelAgain{250};
 constexpr milliseconds kCancelNext{2};
 constexpr milliseconds kCancelPatience{5'000};
+/// What the server gets to act on its own statement_timeout.
+constexpr milliseconds kSilenceAfterTimeout{5'000};
 
 void log_notice(void*, const PGresult* notice) {
     const char* text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
@@ -151,9 +153,10 @@ bool Wire::in_transaction() const {
     return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
 }
 
-void Wire::begin(milliseconds silence_limit) {
-    silence_limit_ = silence_limit;
-    last_heard_ = Clock::now();
+void Wire::begin(milliseconds statement_timeout) {
+    statement_timeout_ = statement_timeout;
+    silence_limit_ = statement_timeout.count() > 0 ? statement_timeout + kSilenceAfterTimeout : milliseconds{0};
+    begun_ = last_heard_ = Clock::now();
     cancelling_ = false;
 }
 
@@ -226,13 +229,19 @@ base::Result<PgResult> Wire::next_result() {
     return PgResult(PQgetResult(connection_));
 }
 
+/// Timeouts and pg_cancel_backend share a SQLSTATE; the message tells them apart in English, the time elsewhere.
+bool Wire::cancelled_by_someone(const base::Error& error) const {
+    if (error.message.find("statement timeout") != std::string::npos) return false;
+    return error.message.find("user request") != std::string::npos || Clock::now() - begun_ < statement_timeout_;
+}
+
 base::Error Wire::explain(const PGresult* result) const {
     auto error = error_of_result(result);
     if (cancelling_ && error.sqlstate == "57014") {
         error.kind = ErrorKind::cancelled;
         error.message = stopped().message;
         error.hint.clear();
-    } else if (error.sqlstate == "57014" && error.message.find("user request") != std::string::npos) {
+    } else if (error.sqlstate == "57014" && cancelled_by_someone(error)) {
         error.kind = ErrorKind::cancelled;
     }
     if (!alive() && error.kind != ErrorKind::cancelled) {

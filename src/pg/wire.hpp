@@ -62,8 +62,9 @@ public:
     [[nodiscard]] bool alive() const { return PQstatus(connection_) == CONNECTION_OK; }
     [[nodiscard]] bool in_transaction() const;
 
-    /// Call before each statement; silence longer than this ends the connection (0 = wait for ever).
-    void begin(std::chrono::milliseconds silence_limit);
+    /// Call before each statement. A server that stays silent for a good while longer than its `statement_timeout` is hung
+    /// up on; 0 waits for ever.
+    void begin(std::chrono::milliseconds statement_timeout);
     /// Sends what is buffered, reading meanwhile.
     base::Result<void> flush();
     /// The next result of the statement under way; null at its end.
@@ -84,12 +85,13 @@ private:
     [[nodiscard]] int patience_ms() const;
     std::optional<base::Error> out_of_patience();
     void cancel();
+    [[nodiscard]] bool cancelled_by_someone(const base::Error& error) const;
 
     PGconn* connection_;
     std::string target_;
     StopSignal* stop_;
-    std::chrono::milliseconds silence_limit_{0};
-    Clock::time_point last_heard_{}, first_cancel_{}, last_cancel_{};
+    std::chrono::milliseconds statement_timeout_{0}, silence_limit_{0};
+    Clock::time_point begun_{}, last_heard_{}, first_cancel_{}, last_cancel_{};
     bool cancelling_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/folder.hpp"
 #include "engine/doctor.hpp"
 #include "pg/private_cluster.hpp"
 #include "pg/session.hpp"
@@ -169,6 +170,23 @@ TEST_F(DoctorTest, AnExtensionThatIsNotCreatedIsNamed) {
     EXPECT_EQ(report->find("pg_stat_statements")->state, PanelState::missing);
     EXPECT_EQ(report->find("pg_stat_statements")->unlock, std::vector<std::string>{"CREATE EXTENSION pg_stat_statements;"});
     EXPECT_EQ(report->find("schema")->state, PanelState::partial);
+}
+
+TEST_F(DoctorTest, AStandbyIsObservedButNotChanged) {
+    auto made = pg::PrivateCluster::create({.settings = {{"max_connections", "100"}}});
+    ASSERT_TRUE(made) << made.error().to_text();
+    ASSERT_TRUE(base::write_file(made->data_folder() / "standby.signal", ""));
+    const auto up = made->start();
+    ASSERT_TRUE(up) << up.error().to_text();
+    auto connection = pg::Session::connect(made->uri());
+    ASSERT_TRUE(connection) << connection.error().to_text();
+    const auto report = examine_target(*connection);
+    ASSERT_TRUE(report) << report.error().to_text();
+    EXPECT_TRUE(report->standby);
+    EXPECT_EQ(report->find("primary or standby")->state, PanelState::partial);
+    EXPECT_EQ(report->find("rights to apply")->state, PanelState::missing);
+    EXPECT_EQ(report->find("pg_stat_statements")->unlock.front(), "-- on the primary:");
+    for (const auto& panel : report->panels) EXPECT_NE(panel.state, PanelState::unknown) << panel.name << panel.why;
 }
 
 TEST_F(DoctorTest, ItsOwnAdviceToLoadTheLibraryLoadsIt) {

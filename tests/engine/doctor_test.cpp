@@ -2,47 +2,18 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "support/scripted_session.hpp"
 
 namespace orrery::engine {
 namespace {
 
 using base::ErrorKind;
-using domain::SqlRows;
-
-/// Answers by a word that a question holds; the last answer given for a word counts.
-class ScriptedSession final : public domain::SqlSession {
-public:
-    explicit ScriptedSession(int version) : version_(version) {}
-    using domain::SqlSession::query;
-
-    void answer(const std::string& word, std::vector<std::vector<std::optional<std::string>>> rows) {
-        SqlRows answer;
-        if (!rows.empty()) answer.columns.resize(rows.front().size(), "c");
-        for (auto& row : rows)
-            for (auto& cell : row) answer.cells.push_back(std::move(cell));
-        answers_.insert_or_assign(word, base::Result<SqlRows>(std::move(answer)));
-    }
-    void fail(const std::string& word, ErrorKind kind) {
-        answers_.insert_or_assign(word, base::Result<SqlRows>(base::unexpected(kind, "failed: " + word)));
-    }
-
-    base::Result<SqlRows> query(const std::string& sql, std::span<const domain::SqlParameter>) override {
-        for (const auto& [word, answer] : answers_)
-            if (sql.find(word) != std::string::npos) return answer;
-        ADD_FAILURE() << "unexpected question: " << sql;
-        return SqlRows{};
-    }
-    [[nodiscard]] int server_version() const override { return version_; }
-    [[nodiscard]] std::string target() const override { return "db:5432/shop"; }
-
-private:
-    int version_;
-    std::map<std::string, base::Result<SqlRows>> answers_;
-};
+using testing::ScriptedSession;
 
 constexpr auto kWho = "pg_is_in_recovery()";
 constexpr auto kSettings = "FROM pg_settings";

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/folder.hpp"
 #include "pg/private_cluster.hpp"
 #include "pg/session.hpp"
 #include "support/reaper.hpp"
@@ -423,6 +424,20 @@ TEST_F(SessionTest, AConnectionKilledInTheMiddleOfAPipelineFailsTheRest) {
     EXPECT_TRUE(answers[299]);
     EXPECT_EQ(answers[599].error().kind, ErrorKind::connection) << words(answers[599]);
     EXPECT_TRUE(session.query("SELECT 1"));
+}
+
+TEST_F(SessionTest, AStandbyRefusesChanges) {
+    auto made = PrivateCluster::create({.settings = {{"max_connections", "100"}}});
+    ASSERT_TRUE(made) << words(made);
+    ASSERT_TRUE(base::write_file(made->data_folder() / "standby.signal", ""));
+    const auto up = made->start();
+    ASSERT_TRUE(up) << words(up);
+    auto session = Session::connect(made->uri(), {.read_only = false, .search_path = ""});
+    ASSERT_TRUE(session) << words(session);
+    const auto refused = session->execute("CREATE TABLE t ()");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::permission);
+    EXPECT_NE(refused.error().hint.find("standby"), std::string::npos);
 }
 
 TEST_F(SessionTest, AServerThatHangsIsGivenUpOn) {
