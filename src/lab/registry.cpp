@@ -1,0 +1,217 @@
+#include "lab/registry.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/folder.hpp"
+#include "base/random.hpp"
+#include "lab/ground_truth.hpp"
+#include "lab/shop.hpp"
+#include "lab/tpch.hpp"
+#include "pg/private_cluster.hpp"
+#include "pg/session.hpp"
+
+namespace orrery::lab {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+base::Result<fs::path> registry_folder(const fs::path& given) {
+    fs::path folder = given;
+    if (folder.empty()) {
+        ORRERY_ASSIGN(const auto state, base::state_folder());
+        folder = state / "labs";
+    }
+    std::error_code failure;
+    fs::create_directories(folder, failure);
+    if (failure) return base::unexpected(base::ErrorKind::io, "cannot make " + folder.string(), failure.message());
+    return folder;
+}
+
+std::string new_id(LabWorkload workload, base::WallTime now) {
+    const auto bits = base::stable_hash(std::to_string(getpid()), static_cast<std::uint64_t>(base::to_unix_ms(now)));
+    return fmt::format("{}-{:06x}", to_string(workload), bits & 0xffffff);
+}
+
+std::string to_json(const LabInfo& lab) {
+    const json document{{"id", lab.id},
+                        {"workload", to_string(lab.workload)},
+                        {"scale", lab.scale},
+                        {"seed", lab.seed},
+                        {"reference_ms", base::to_unix_ms(lab.reference)},
+                        {"folder", lab.folder.string()},
+                        {"uri", lab.uri},
+                        {"truth_file", lab.truth_file.string()}};
+    return document.dump(2) + "\n";
+}
+
+base::Result<LabInfo> lab_from(const fs::path& file) {
+    ORRERY_ASSIGN(const auto text, base::read_file(file));
+    try {
+        const json document = json::parse(text);
+        LabInfo lab;
+        lab.id = document.at("id");
+        ORRERY_ASSIGN(lab.workload, lab_workload_from(document.at("workload").get<std::string>()));
+        lab.scale = document.at("scale");
+        lab.seed = document.at("seed");
+        lab.reference = base::from_unix_ms(document.at("reference_ms"));
+        lab.folder = document.at("folder").get<std::string>();
+        lab.uri = document.at("uri");
+        lab.truth_file = document.at("truth_file").get<std::string>();
+        return lab;
+    } catch (const json::exception& error) {
+        return base::unexpected(base::ErrorKind::corrupt, "cannot read " + file.string(), error.what(),
+                                "Remove the file and the lab's folder.");
+    }
+}
+
+/// While a lab is being made: the reaper takes everything away should we die, this object should we fail.
+class Unfinished {
+public:
+    explicit Unfinished(fs::path folder) : folder_(std::move(folder)) {
+        // A folder that the user gave stays; what we put into it goes.
+        if (fs::exists(folder_))
+            parts_ = {folder_ / "data", folder_ / "socket", folder_ / "log", folder_ / "truth.json"};
+        else
+            parts_ = {folder_};
+        base::reaper::watch_postmaster(folder_ / "data");
+        for (const auto& part : parts_) base::reaper::watch_folder(part);
+    }
+    Unfinished(const Unfinished&) = delete;
+    Unfinished& operator=(const Unfinished&) = delete;
+    ~Unfinished() {
+        if (!done_) {
+            if (auto cluster = pg::PrivateCluster::open(folder_)) (void)cluster->destroy();
+            std::error_code ignored;
+            for (const auto& part : parts_) fs::remove_all(part, ignored);
+        }
+        forget();
+    }
+    void done() {
+        done_ = true;
+        forget();
+    }
+
+private:
+    void forget() const {
+        base::reaper::forget_postmaster(folder_ / "data");
+        for (const auto& part : parts_) base::reaper::forget_folder(part);
+    }
+    fs::path folder_;
+    std::vector<fs::path> parts_;
+    bool done_ = false;
+};
+
+std::map<std::string, std::string> settings_for(const LabOptions& options) {
+    if (options.workload == LabWorkload::shop) return shop_settings();
+    return tpch_settings();
+}
+
+base::Result<void> fill(LabInfo& lab, const LabOptions& options, const pg::PrivateCluster& cluster, const std::stop_token& stop) {
+    pg::SessionOptions session_options;
+    session_options.application = "lab";
+    session_options.safe_settings = false;
+    ORRERY_ASSIGN(auto session, pg::Session::connect(cluster.uri(), session_options));
+    const std::string database(to_string(lab.workload));
+    ORRERY_TRY(session.execute("CREATE DATABASE " + database));
+    lab.uri = cluster.uri(database);
+    if (lab.workload == LabWorkload::tpch) {
+        TpchOptions tpch;
+        tpch.scale = options.scale;
+        tpch.seed = options.seed;
+        tpch.connections = options.connections;
+        tpch.foreign_keys = options.foreign_keys.value_or(false);
+        return load_tpch(tpch, lab.uri, stop);
+    }
+    const Shop shop = make_shop({options.seed, options.scale, lab.reference});
+    ORRERY_TRY(load_shop(shop, lab.uri, {options.connections, options.foreign_keys.value_or(true)}, stop));
+    lab.truth_file = lab.folder / "truth.json";
+    return write_ground_truth(shop.truth, lab.truth_file);
+}
+
+}  // namespace
+
+std::string_view to_string(LabWorkload workload) {
+    return workload == LabWorkload::shop ? "shop" : "tpch";
+}
+
+base::Result<LabWorkload> lab_workload_from(std::string_view text) {
+    for (const auto workload : {LabWorkload::shop, LabWorkload::tpch})
+        if (to_string(workload) == text) return workload;
+    return base::unexpected(base::ErrorKind::invalid_input, fmt::format("there is no workload \"{}\"", text), "", "Choose shop or tpch.");
+}
+
+base::Result<LabInfo> lab_up(const LabOptions& options, const std::stop_token& stop) {
+    LabInfo lab;
+    lab.reference = base::system_clock().now();
+    lab.workload = options.workload;
+    lab.scale = options.scale;
+    lab.seed = options.seed;
+    lab.id = new_id(options.workload, lab.reference);
+    ORRERY_ASSIGN(const auto registry, registry_folder(options.registry));
+    lab.folder = fs::absolute(options.folder).lexically_normal();
+    if (options.folder.empty()) {
+        ORRERY_ASSIGN(const auto cache, base::cache_folder());
+        lab.folder = cache / "labs" / lab.id;
+    }
+    if (fs::exists(lab.folder) && !fs::is_empty(lab.folder))
+        return base::unexpected(base::ErrorKind::invalid_input, lab.folder.string() + " is not empty", "",
+                                "Give an empty or a new folder.");
+
+    Unfinished unfinished(lab.folder);
+    pg::ClusterOptions cluster_options;
+    cluster_options.folder = lab.folder;
+    cluster_options.settings = settings_for(options);
+    cluster_options.outlive = true;
+    ORRERY_ASSIGN(auto cluster, pg::PrivateCluster::create(cluster_options, stop));
+    ORRERY_TRY(cluster.start(stop));
+    ORRERY_TRY(fill(lab, options, cluster, stop));
+    ORRERY_TRY(base::write_file(registry / (lab.id + ".json"), to_json(lab)));
+    lab.running = true;
+    unfinished.done();
+    return lab;
+}
+
+base::Result<std::vector<LabInfo>> lab_list(const fs::path& registry) {
+    ORRERY_ASSIGN(const auto folder, registry_folder(registry));
+    std::vector<LabInfo> labs;
+    std::error_code failure;
+    for (const auto& entry : fs::directory_iterator(folder, failure)) {
+        if (entry.path().extension() != ".json") continue;
+        ORRERY_ASSIGN(auto lab, lab_from(entry.path()));
+        const auto cluster = pg::PrivateCluster::open(lab.folder);
+        lab.running = cluster && cluster->running();
+        labs.push_back(std::move(lab));
+    }
+    if (failure) return base::unexpected(base::ErrorKind::io, "cannot read " + folder.string(), failure.message());
+    std::ranges::sort(labs, {}, [](const LabInfo& lab) { return std::pair(lab.reference, lab.id); });
+    return labs;
+}
+
+base::Result<std::vector<std::string>> lab_down(const std::string& which, const fs::path& registry) {
+    ORRERY_ASSIGN(const auto folder, registry_folder(registry));
+    ORRERY_ASSIGN(const auto labs, lab_list(registry));
+    std::vector<std::string> taken_down;
+    for (const auto& lab : labs) {
+        if (!which.empty() && which != lab.id && fs::absolute(which).lexically_normal() != lab.folder) continue;
+        if (auto cluster = pg::PrivateCluster::open(lab.folder)) ORRERY_TRY(cluster->destroy());
+        std::error_code failure;
+        fs::remove(lab.truth_file, failure);
+        fs::remove(lab.folder, failure);  // stays when the user keeps something else in it
+        fs::remove(folder / (lab.id + ".json"), failure);
+        taken_down.push_back(lab.id);
+    }
+    if (taken_down.empty() && !which.empty())
+        return base::unexpected(base::ErrorKind::missing_object, "there is no lab " + which, "", "`orrery lab list` shows what is up.");
+    return taken_down;
+}
+
+}  // namespace orrery::lab
