@@ -91,9 +91,15 @@ std::vector<fs::path> usual_folders() {
     return folders;
 }
 
+/// The folder that the server program really lies in: its library folder is found from there.
+fs::path real_bin(const Installation& installation) {
+    std::error_code failure;
+    return fs::weakly_canonical(installation.bin / "postgres", failure).parent_path();
+}
+
 bool has_library(const Installation& installation, std::string_view library) {
     std::error_code failure;
-    const fs::path root = fs::weakly_canonical(installation.bin / "postgres", failure).parent_path().parent_path();
+    const fs::path root = real_bin(installation).parent_path();
     for (const fs::path& folder : {root / "lib", root / "lib" / "postgresql", root / "lib64" / "pgsql", root / "lib64" / "postgresql"})
         if (fs::exists(folder / library, failure)) return true;
     return false;
@@ -215,9 +221,13 @@ base::Result<fs::path> template_folder(const Making& making) {
     ORRERY_ASSIGN(const std::string version,
                   base::run_checked({.command = {(making.installation.bin / "postgres").string(), "--version"}, .timeout = 10s}));
     const auto key = base::stable_hash(
-        fmt::format("{}\n{}\n{}", version, making.installation.bin.string(), making.account ? making.account->uid : getuid()));
+        fmt::format("{}\n{}\n{}", version, real_bin(making.installation).string(), making.account ? making.account->uid : getuid()));
     const fs::path wanted = cache / fmt::format("data-{}-{}-{:08x}", making.installation.major, making.locale, key & 0xffffffffU);
     std::error_code failure;
+    if (fs::exists(wanted, failure) && !read_system_identifier(wanted)) {
+        base::log_warning(fmt::format("{} is damaged and is made anew", wanted.string()));
+        fs::remove_all(wanted, failure);
+    }
     if (!fs::exists(wanted, failure)) {
         std::string pattern = (cache / "orrery-template-XXXXXX").string();
         if (mkdtemp(pattern.data()) == nullptr)

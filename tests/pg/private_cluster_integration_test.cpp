@@ -144,6 +144,17 @@ TEST(PrivateCluster, TemplateIsMadeOnceAndCopied) {
     EXPECT_FALSE(fs::exists(fresh->data_folder() / "planted"));
 }
 
+TEST(PrivateCluster, ADamagedTemplateIsMadeAnew) {
+    const auto cache = open_folder();
+    const ScopedVariable place("XDG_CACHE_HOME", cache.path().string());
+    ASSERT_TRUE(PrivateCluster::create({}));
+    const auto made = entries_of(cache.path() / "orrery");
+    ASSERT_EQ(made.size(), 1U);
+    fs::resize_file(made.front() / "global" / "pg_control", 100);
+    EXPECT_EQ(ask(started(), "select 1"), "1");
+    EXPECT_EQ(entries_of(cache.path() / "orrery"), made);
+}
+
 TEST(PrivateCluster, TwoMayMakeTheTemplateAtOnce) {
     const auto cache = open_folder();
     const ScopedVariable place("XDG_CACHE_HOME", cache.path().string());
