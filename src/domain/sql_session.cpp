@@ -1,9 +1,31 @@
 #include "domain/sql_session.hpp"
 
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 
 namespace orrery::domain {
+
+namespace {
+
+constexpr std::string_view kOwnMark = " /* orrery */";
+constexpr std::string_view kSpace = " \t\r\n";
+
+}  // namespace
+
+std::string mark_own(std::string_view sql) {
+    const auto word = sql.find_first_not_of(kSpace);
+    if (word == std::string_view::npos || is_marked_own(sql)) return std::string(sql);
+    auto end = word;
+    while (end < sql.size() && std::isalpha(static_cast<unsigned char>(sql[end])) != 0) ++end;
+    if (end == word) return std::string(sql);  // begins with a comment or a parenthesis: left as it is
+    return std::string(sql.substr(0, end)).append(kOwnMark).append(sql.substr(end));
+}
+
+bool is_marked_own(std::string_view sql) {
+    // Near the beginning only: a text that merely holds the words somewhere is not ours.
+    return sql.substr(0, 64).find(kOwnMark) != std::string_view::npos;
+}
 
 std::string_view SqlRows::text(std::size_t row, std::size_t column) const {
     const auto& value = cell(row, column);

@@ -35,6 +35,11 @@ struct SqlRows {
     [[nodiscard]] std::vector<std::string> array(std::size_t row, std::size_t column) const;
 };
 
+/// Puts a comment behind the first word, "SELECT /* orrery */ 1", by which Orrery's own statements are told from the workload in
+/// pg_stat_statements and in the server's log. (Before the first word it would be dropped by PostgreSQL 18.)
+std::string mark_own(std::string_view sql);
+bool is_marked_own(std::string_view sql);
+
 /// A conversation with one PostgreSQL server. Implemented by pg::Session and by scripted sessions in tests. One thread at a time.
 class SqlSession {
 public:

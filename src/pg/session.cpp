@@ -133,6 +133,8 @@ struct Session::State {
     template <typename T>
     base::Result<T> noted(base::Result<T> outcome);
     [[nodiscard]] milliseconds statement_timeout() const { return options.safe_settings ? options.statement_timeout : milliseconds{0}; }
+    /// Our statements are to be told from the application's in pg_stat_statements.
+    [[nodiscard]] std::string marked(const std::string& sql) const { return options.safe_settings ? domain::mark_own(sql) : sql; }
 };
 
 /// Remembers whether a transaction went down with the connection.
@@ -210,7 +212,8 @@ base::Result<SqlRows> Session::State::run(const std::string& sql, std::span<cons
     std::vector<const char*> values;
     values.reserve(parameters.size());
     for (const auto& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);
-    if (PQsendQueryParams(wire->get(), sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0) == 0)
+    if (PQsendQueryParams(wire->get(), marked(sql).c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0) ==
+        0)
         return base::unexpected(wire->lost());
     ORRERY_TRY(wire->flush());
     ORRERY_ASSIGN(auto answers, collect());
@@ -285,7 +288,7 @@ base::Result<SqlRows> Session::query(const std::string& sql, std::span<const dom
 base::Result<void> Session::execute(const std::string& sql) {
     ORRERY_TRY(state_->ready());
     const auto run = [&]() -> base::Result<void> {
-        if (PQsendQuery(state_->wire->get(), sql.c_str()) == 0) return base::unexpected(state_->wire->lost());
+        if (PQsendQuery(state_->wire->get(), state_->marked(sql).c_str()) == 0) return base::unexpected(state_->wire->lost());
         ORRERY_TRY(state_->wire->flush());
         ORRERY_ASSIGN([[maybe_unused]] const auto answers, state_->collect());
         return {};

@@ -28,7 +28,8 @@ struct SessionOptions {
     std::chrono::milliseconds connect_timeout{10'000};          ///< a connect_timeout in the connection string goes before it
     std::string search_path = "pg_catalog";                     ///< empty = the role's own
     std::vector<std::pair<std::string, std::string>> settings;  ///< further SETs, name and value
-    bool safe_settings = true;                                  ///< false: none of the above is set (private servers, load drivers)
+    bool safe_settings = true;                                  ///< false: none of the above is set, and statements do not bear the mark
+                                                                ///< that keeps them out of workloads (private servers, load drivers)
     base::Clock* clock = nullptr;                               ///< waits between attempts to connect; null = the machine's
 };
 

@@ -61,5 +61,21 @@ TEST(SqlRows, WhatIsNoArrayHasNoItems) {
     EXPECT_LE(parsed("{\"ends in a backslash\\").size(), 1U);
 }
 
+TEST(OwnMark, StandsBehindTheFirstWordOnce) {
+    EXPECT_EQ(mark_own("SELECT 1"), "SELECT /* orrery */ 1");
+    EXPECT_EQ(mark_own("\n  create index i on t (a)"), "\n  create /* orrery */ index i on t (a)");
+    EXPECT_EQ(mark_own("COMMIT"), "COMMIT /* orrery */");
+    EXPECT_EQ(mark_own(mark_own("SELECT 1")), mark_own("SELECT 1"));
+    EXPECT_EQ(mark_own("(SELECT 1)"), "(SELECT 1)");
+    EXPECT_EQ(mark_own("  "), "  ");
+    EXPECT_EQ(mark_own(""), "");
+}
+
+TEST(OwnMark, IsSoughtAtTheBeginningOnly) {
+    EXPECT_TRUE(is_marked_own(mark_own("EXPLAIN (FORMAT JSON) SELECT 1")));
+    EXPECT_FALSE(is_marked_own("SELECT 1"));
+    EXPECT_FALSE(is_marked_own("SELECT " + std::string(80, ' ') + " /* orrery */ 1"));
+}
+
 }  // namespace
 }  // namespace orrery::domain

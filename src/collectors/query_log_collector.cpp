@@ -1,0 +1,238 @@
+#include "collectors/query_log_collector.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "base/random.hpp"
+#include "sql/statement.hpp"
+
+namespace orrery::collectors {
+
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+using domain::Fingerprint;
+using domain::StatementKey;
+
+namespace {
+
+constexpr int kSnapshotAttempts = 3;
+
+base::Unexpected cancelled() {
+    return base::unexpected(ErrorKind::cancelled, "collecting was stopped");
+}
+
+/// A statement that libpg_query cannot read still needs a name: that of its query id.
+Fingerprint fingerprint_of(const StatementText& item) {
+    const auto parsed = item.text.empty() ? base::unexpected(ErrorKind::invalid_input, "no text") : sql::fingerprint(item.text);
+    if (parsed && parsed->value != 0) return *parsed;
+    return {base::stable_hash(fmt::format("query id {}", item.key.query_id)) | 1};
+}
+
+std::string array_of(const std::vector<StatementKey>& keys) {
+    std::string list = "{";
+    for (const auto& key : keys) list += fmt::format("{}{}", list.size() > 1 ? "," : "", key.query_id);
+    return list + "}";
+}
+
+/// "ALTER SYSTEM SET shared_preload_libraries = 'a', 'pg_stat_statements';" keeping what is there.
+std::string preload_sql(const std::string& present) {
+    std::string list;
+    std::string name;
+    for (const char c : present + ",") {
+        if (c == ',') {
+            if (!name.empty()) list += domain::quote_literal(name) + ", ";
+            name.clear();
+        } else if (c != ' ' && c != '"') {
+            name += c;
+        }
+    }
+    return fmt::format("ALTER SYSTEM SET shared_preload_libraries = {}'pg_stat_statements';", list);
+}
+
+}  // namespace
+
+/// What one round gathers on its way.
+struct QueryLogCollector::Round {
+    QueryLogSnapshot snapshot;
+    RoundReport report;
+};
+
+QueryLogCollector::QueryLogCollector(domain::SqlSession& session, domain::Store& store, base::Clock& clock, const QueryLogOptions& options)
+    : session_(&session), store_(&store), clock_(&clock), options_(options) {}
+
+Result<RoundReport> QueryLogCollector::collect_once(const std::stop_token& stop) {
+    if (stop.stop_requested()) return cancelled();
+    Round round;
+    ORRERY_TRY(prepare(round));
+    if (auto read = read_snapshot(round); !read) {
+        if (extension_.installed) return base::unexpected(std::move(read).error());
+        ORRERY_TRY(prepare(round));  // it was moved or updated since
+        ORRERY_TRY(read_snapshot(round));
+    }
+    round.report.server = server_;
+    if (stop.stop_requested()) return cancelled();
+    if (auto learnt = learn_texts(round); !learnt)  // the counters are worth keeping without
+        round.report.notes.push_back(learnt.error().within("texts of new statements could not be read").to_text());
+    if (stop.stop_requested()) return cancelled();
+    ORRERY_TRY(write(round));
+    return std::move(round.report);
+}
+
+/// Once per collector, and again after the extension changed: finds the extension, the server's record and what is known of it.
+Result<void> QueryLogCollector::prepare(Round& round) {
+    if (extension_.installed) return {};
+    ORRERY_ASSIGN(const auto found, ask(round, extension_sql()));
+    const auto extension = read_extension(found, session_->server_version());
+    if (!extension.installed)
+        return base::unexpected(ErrorKind::missing_extension, fmt::format("pg_stat_statements is not installed in {}", session_->target()),
+                                "Its view is made in each database from which it is to be read.",
+                                "As a superuser in that database: CREATE EXTENSION pg_stat_statements;");
+    if (!extension.has("total_exec_time"))
+        return base::unexpected(ErrorKind::unsupported, "pg_stat_statements is older than 1.8", "It has no column total_exec_time.",
+                                "As its owner: ALTER EXTENSION pg_stat_statements UPDATE;");
+    std::string identifier;
+    if (const auto control = ask(round, domain::mark_own("SELECT system_identifier FROM pg_catalog.pg_control_system()")); control)
+        identifier = control->text(0, 0);
+    ORRERY_ASSIGN(server_, store_->server(session_->target(), identifier));
+    ORRERY_ASSIGN(const auto statements, store_->known_statements(server_));
+    known_.clear();
+    own_.clear();
+    for (const auto& statement : statements) {
+        known_.emplace(statement.key, statement.fingerprint);
+        if (statement.fingerprint.value == 0) own_.insert(statement.key);
+    }
+    extension_ = extension;
+    return {};
+}
+
+/// Head, counters, head again. A reset in between would leave it open on which side of it the counters are: then all is read anew.
+Result<void> QueryLogCollector::read_snapshot(Round& round) {
+    auto& snapshot = round.snapshot;
+    for (int attempt = 0; attempt < kSnapshotAttempts; ++attempt) {
+        snapshot = {};
+        snapshot.cursor.taken = clock_->now();
+        ORRERY_ASSIGN(const auto head, ask(round, head_sql(extension_)));
+        read_head(head, snapshot.cursor);
+        {
+            ORRERY_ASSIGN(const auto counters, ask(round, counters_sql(extension_)));
+            round.report.hidden = read_counters(counters, snapshot.cursor);
+        }
+        snapshot.evictions_after = snapshot.cursor.evictions;
+        std::int64_t reset_after = snapshot.cursor.reset_us;
+        if (const auto tail = tail_sql(extension_); !tail.empty()) {
+            ORRERY_ASSIGN(const auto after, ask(round, tail));
+            reset_after = after.integer(0, 0);
+            snapshot.evictions_after = after.integer(0, 1);
+        }
+        if (reset_after != snapshot.cursor.reset_us) continue;
+        round.report.statements = snapshot.cursor.rows.size();
+        if (round.report.hidden > 0)
+            round.report.notes.push_back(
+                fmt::format("{} statements of other roles are hidden; as a superuser: GRANT pg_read_all_stats TO {};", round.report.hidden,
+                            extension_.role));
+        return {};
+    }
+    return base::unexpected(ErrorKind::conflict, "pg_stat_statements was reset again and again while it was read", "",
+                            "Find out who calls pg_stat_statements_reset() so often; the next round tries again.");
+}
+
+std::vector<StatementKey> QueryLogCollector::unknown_keys(const domain::QueryLogCursor& cursor) const {
+    std::vector<std::pair<double, StatementKey>> found;
+    for (const auto& row : cursor.rows)
+        if (!known_.contains(row.key)) found.emplace_back(row.counters.exec_ms, row.key);
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::vector<StatementKey> keys;
+    keys.reserve(found.size());
+    for (const auto& [exec_ms, key] : found) keys.push_back(key);
+    return keys;
+}
+
+Result<void> QueryLogCollector::learn_texts(Round& round) {
+    auto unknown = unknown_keys(round.snapshot.cursor);
+    round.report.unknown_texts = unknown.size();
+    if (unknown.empty() || (next_texts_ && clock_->steady() < *next_texts_)) return {};
+    if (unknown.size() > options_.max_texts) unknown.resize(options_.max_texts);
+
+    const auto start = clock_->steady();
+    const std::vector<domain::SqlParameter> parameters{array_of(unknown), std::to_string(options_.max_text_bytes.value),
+                                                       std::to_string(options_.max_text_length.value)};
+    const auto answer = ask(round, texts_sql(extension_), parameters);
+    // However long it took, failed or not, the server is then left alone with it in proportion.
+    const auto taken = std::chrono::duration<double>(clock_->steady() - start);
+    next_texts_ = clock_->steady() + std::chrono::duration_cast<std::chrono::nanoseconds>(taken / options_.text_time_share);
+    if (!answer) return base::unexpected(answer.error());
+
+    auto texts = read_texts(*answer);
+    std::erase_if(texts, [&](const StatementText& item) { return known_.contains(item.key); });  // same query id, other role
+    ORRERY_TRY(remember(texts));
+    round.report.new_texts = texts.size();
+    round.report.unknown_texts = unknown_keys(round.snapshot.cursor).size();
+    return {};
+}
+
+Result<void> QueryLogCollector::remember(const std::vector<StatementText>& texts) {
+    std::vector<domain::KnownStatement> statements;
+    std::vector<domain::QueryTemplate> templates;
+    std::unordered_set<std::uint64_t> seen;
+    statements.reserve(texts.size());
+    for (const auto& item : texts) {
+        const bool own = domain::is_marked_own(item.text);
+        const auto fingerprint = own ? Fingerprint{} : fingerprint_of(item);
+        statements.push_back({item.key, fingerprint});
+        if (!own && seen.insert(fingerprint.value).second)
+            templates.push_back({fingerprint, options_.store_texts ? sql::redact(item.text) : std::string()});
+    }
+    ORRERY_TRY(store_->save_templates(templates));
+    ORRERY_TRY(store_->save_known_statements(server_, statements));
+    for (const auto& statement : statements) {
+        known_.emplace(statement.key, statement.fingerprint);
+        if (statement.fingerprint.value == 0) own_.insert(statement.key);
+    }
+    return {};
+}
+
+Result<void> QueryLogCollector::write(Round& round) {
+    auto& report = round.report;
+    ORRERY_ASSIGN(const auto previous, store_->cursor(server_));
+    const auto interval = previous ? diff(*previous, round.snapshot, own_) : std::nullopt;
+    if (!interval) {
+        report.baseline = true;
+        return store_->save_cursor(server_, round.snapshot.cursor);
+    }
+    report.active = interval->deltas.size();
+    report.lower_bound = interval->lower_bound;
+    if (interval->total_exec_ms > 0) report.coverage_percent = 100 * interval->known_exec_ms / interval->total_exec_ms;
+    return store_->append(server_, *interval, round.snapshot.cursor);
+}
+
+Result<domain::SqlRows> QueryLogCollector::ask(Round& round, const std::string& sql, std::span<const domain::SqlParameter> parameters) {
+    const auto start = clock_->steady();
+    auto answer = session_->query(sql, parameters);
+    round.report.server_time += clock_->steady() - start;
+    if (!answer) return base::unexpected(explained(std::move(answer).error()));
+    return answer;
+}
+
+/// Adds what to do about it, where the server's words leave that open.
+Error QueryLogCollector::explained(Error error) {
+    if (error.sqlstate == "55000") {  // object_not_in_prerequisite_state
+        const auto present = session_->query(domain::mark_own("SELECT pg_catalog.current_setting('shared_preload_libraries')"));
+        error.kind = ErrorKind::missing_extension;
+        error.hint =
+            fmt::format("As a superuser, then restart the server: {}", preload_sql(present ? std::string(present->text(0, 0)) : ""));
+    } else if (error.kind == ErrorKind::permission && extension_.installed) {
+        error.hint = fmt::format(
+            "As a superuser: GRANT pg_monitor TO {0}; GRANT USAGE ON SCHEMA {1} TO {0}; "
+            "GRANT EXECUTE ON FUNCTION {1}.pg_stat_statements(boolean) TO {0};",
+            extension_.role, extension_.schema);
+    } else if (error.kind == ErrorKind::missing_object || error.kind == ErrorKind::missing_extension) {
+        extension_.installed = false;  // dropped, moved or updated: to be looked for again
+    }
+    return error;
+}
+
+}  // namespace orrery::collectors

@@ -1,0 +1,157 @@
+#include "collectors/query_log_sql.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "domain/catalog.hpp"
+
+namespace orrery::collectors {
+namespace {
+
+using domain::SqlRows;
+
+/// Unix microseconds of a timestamp expression; 0 for NULL.
+std::string microseconds(const std::string& expression) {
+    return fmt::format("coalesce((extract(epoch FROM {}) * 1000000)::bigint, 0)", expression);
+}
+
+/// "a + b" of those columns that exist; "0" when none does.
+std::string sum_of(const StatementsExtension& extension, std::initializer_list<const char*> columns) {
+    std::string sum;
+    for (const auto* column : columns)
+        if (extension.has(column)) sum += (sum.empty() ? "s." : " + s.") + std::string(column);
+    return sum.empty() ? "0" : sum;
+}
+
+std::string info_columns(const StatementsExtension& extension) {
+    return extension.info ? microseconds("i.stats_reset") + ", i.dealloc" : "0, 0";
+}
+
+std::string info_source(const StatementsExtension& extension) {
+    return extension.info ? fmt::format(" FROM {}.pg_stat_statements_info() i", extension.schema) : "";
+}
+
+std::string key_columns(const StatementsExtension& extension) {
+    return fmt::format("s.queryid, s.dbid, s.userid, {}", extension.has("toplevel") ? "s.toplevel" : "true");
+}
+
+domain::StatementKey key_at(const SqlRows& rows, std::size_t row) {
+    return {.query_id = rows.integer(row, 0),
+            .database = static_cast<domain::Oid>(rows.integer(row, 1)),
+            .user = static_cast<domain::Oid>(rows.integer(row, 2)),
+            .toplevel = rows.boolean(row, 3)};
+}
+
+}  // namespace
+
+bool StatementsExtension::has(const std::string& column) const {
+    return std::binary_search(columns.begin(), columns.end(), column);
+}
+
+std::string extension_sql() {
+    return domain::mark_own(
+        "SELECT n.nspname, current_user, ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = "
+        "a.attrelid "
+        "WHERE c.relname = 'pg_stat_statements' AND c.relnamespace = n.oid AND a.attnum > 0 AND NOT a.attisdropped), "
+        "EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relname = 'pg_stat_statements_info' AND c.relnamespace = n.oid) "
+        "FROM (SELECT) always LEFT JOIN pg_catalog.pg_extension e ON e.extname = 'pg_stat_statements' "
+        "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace");
+}
+
+StatementsExtension read_extension(const SqlRows& rows, int server_version) {
+    StatementsExtension extension{.installed = !rows.is_null(0, 0),
+                                  .role = domain::quote_identifier(rows.text(0, 1)),
+                                  .schema = domain::quote_identifier(rows.text(0, 0)),
+                                  .columns = rows.array(0, 2),
+                                  .info = rows.boolean(0, 3),
+                                  .active_time = server_version >= 140'000};
+    std::sort(extension.columns.begin(), extension.columns.end());
+    return extension;
+}
+
+std::string head_sql(const StatementsExtension& extension) {
+    // statement_timestamp(), not clock_timestamp(): it is earlier than everything read here.
+    return domain::mark_own(fmt::format(
+        "SELECT {}, {}, {}, {}, CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN 'all' "
+        "ELSE 'role ' || (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user) END{}",
+        microseconds("pg_catalog.statement_timestamp()"), microseconds("pg_catalog.pg_postmaster_start_time()"), info_columns(extension),
+        extension.active_time ? "(SELECT coalesce(sum(active_time), 0) FROM pg_catalog.pg_stat_database)" : "0", info_source(extension)));
+}
+
+void read_head(const SqlRows& rows, domain::QueryLogCursor& cursor) {
+    cursor.server_us = rows.integer(0, 0);
+    cursor.postmaster_us = rows.integer(0, 1);
+    cursor.reset_us = rows.integer(0, 2);
+    cursor.evictions = rows.integer(0, 3);
+    cursor.database_exec_ms = rows.real(0, 4);
+    cursor.scope = rows.text(0, 5);
+}
+
+std::string counters_sql(const StatementsExtension& extension) {
+    // stddev_exec_time is the population's, so that calls * (stddev^2 + mean^2) is the sum of squares.
+    return domain::mark_own(fmt::format(
+        "SELECT {}, s.calls, s.rows, s.total_exec_time, s.calls * (s.stddev_exec_time * s.stddev_exec_time + s.mean_exec_time * "
+        "s.mean_exec_time), "
+        "{}, s.shared_blks_hit, s.shared_blks_read, s.shared_blks_dirtied, s.shared_blks_written, {}, s.temp_blks_read, "
+        "s.temp_blks_written, "
+        "{}, {}, {}, {}, {} FROM {}.pg_stat_statements(false) s",
+        key_columns(extension), sum_of(extension, {"total_plan_time"}),
+        sum_of(extension, {"local_blks_hit", "local_blks_read", "local_blks_dirtied", "local_blks_written"}),
+        sum_of(extension, {"blk_read_time", "shared_blk_read_time", "local_blk_read_time"}),
+        sum_of(extension, {"blk_write_time", "shared_blk_write_time", "local_blk_write_time"}), sum_of(extension, {"wal_records"}),
+        sum_of(extension, {"wal_bytes"}), extension.has("stats_since") ? microseconds("s.stats_since") : "0", extension.schema));
+}
+
+std::size_t read_counters(const SqlRows& rows, domain::QueryLogCursor& cursor) {
+    std::size_t hidden = 0;
+    cursor.rows.reserve(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+        if (rows.is_null(row, 0)) {
+            ++hidden;
+            continue;
+        }
+        cursor.rows.push_back({.key = key_at(rows, row),
+                               .counters = {.calls = rows.integer(row, 4),
+                                            .rows = rows.integer(row, 5),
+                                            .exec_ms = rows.real(row, 6),
+                                            .exec_square_ms2 = rows.real(row, 7),
+                                            .plan_ms = rows.real(row, 8),
+                                            .shared_hit = rows.integer(row, 9),
+                                            .shared_read = rows.integer(row, 10),
+                                            .shared_dirtied = rows.integer(row, 11),
+                                            .shared_written = rows.integer(row, 12),
+                                            .local_blocks = rows.integer(row, 13),
+                                            .temp_read = rows.integer(row, 14),
+                                            .temp_written = rows.integer(row, 15),
+                                            .io_read_ms = rows.real(row, 16),
+                                            .io_write_ms = rows.real(row, 17),
+                                            .wal_records = rows.integer(row, 18),
+                                            .wal_bytes = rows.integer(row, 19)},
+                               .since_us = rows.integer(row, 20)});
+    }
+    return hidden;
+}
+
+std::string tail_sql(const StatementsExtension& extension) {
+    return extension.info ? domain::mark_own("SELECT " + info_columns(extension) + info_source(extension)) : "";
+}
+
+std::string texts_sql(const StatementsExtension& extension) {
+    return domain::mark_own(fmt::format(
+        "SELECT t.queryid, t.dbid, t.userid, t.toplevel, CASE WHEN t.length <= $3::bigint THEN t.query END, t.length FROM ("
+        "SELECT {}{}, s.query, octet_length(s.query)::bigint AS length, sum(least(octet_length(s.query), $3::bigint)) OVER (ORDER BY "
+        "s.total_exec_time DESC ROWS UNBOUNDED PRECEDING) - octet_length(s.query) AS before FROM {}.pg_stat_statements(true) s "
+        "WHERE s.queryid = ANY ($1::bigint[])) t WHERE t.before < $2::bigint",
+        key_columns(extension), extension.has("toplevel") ? "" : " AS toplevel", extension.schema));
+}
+
+std::vector<StatementText> read_texts(const SqlRows& rows) {
+    std::vector<StatementText> texts;
+    texts.reserve(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row)
+        if (!rows.is_null(row, 5)) texts.push_back({key_at(rows, row), std::string(rows.text(row, 4)), rows.integer(row, 5)});
+    return texts;
+}
+
+}  // namespace orrery::collectors
