@@ -1,0 +1,155 @@
+// What it costs to collect from a server with 5,000 statements and 57 MB of their texts.
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/folder.hpp"
+#include "base/statistics.hpp"
+#include "collectors/query_log_collector.hpp"
+#include "figure.hpp"
+#include "pg/private_cluster.hpp"
+#include "pg/session.hpp"
+#include "store/sqlite_store.hpp"
+
+using namespace orrery;
+
+namespace {
+
+constexpr int kStatements = 5'000;
+constexpr std::size_t kTextBytes = 11'400;  // each: 57 MB in all
+constexpr int kRounds = 21;
+constexpr double kIntervalSeconds = 60;  // the standard one, for shares of a core
+
+/// Notes how long each statement took.
+class TimedSession final : public domain::SqlSession {
+public:
+    explicit TimedSession(domain::SqlSession& session) : session_(&session) {}
+    using domain::SqlSession::query;
+    base::Result<domain::SqlRows> query(const std::string& sql, std::span<const domain::SqlParameter> parameters) override {
+        const base::Stopwatch watch(base::system_clock());
+        auto answer = session_->query(sql, parameters);
+        longest_ms = std::max(longest_ms, watch.seconds() * 1'000);
+        return answer;
+    }
+    [[nodiscard]] int server_version() const override { return session_->server_version(); }
+    [[nodiscard]] std::string target() const override { return session_->target(); }
+    double longest_ms = 0;
+
+private:
+    domain::SqlSession* session_;
+};
+
+/// Statement number i: its own chain of operators, and aliases enough to make it long.
+std::string statement(int number) {
+    std::string sql = "SELECT a";
+    for (int bit = 0; bit < 13; ++bit) sql += (number >> bit & 1) != 0 ? " + b" : " - c";
+    for (int column = 0; sql.size() < kTextBytes; ++column)
+        sql += fmt::format(", b AS a_rather_long_name_as_generated_statements_have_them_{}", column);
+    return sql + " FROM numbers WHERE a = 1";
+}
+
+base::Result<void> execute_all(pg::Session& session, int from, int to) {
+    std::vector<std::string> some;
+    for (int i = from; i < to; ++i) some.push_back(statement(i));
+    for (const auto& answer : session.pipeline(some))
+        if (!answer) return base::unexpected(answer.error());
+    return {};
+}
+
+/// A line of /proc/self/status in MB.
+double memory_mb(const std::string& key) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with(key + ":")) return std::stod(line.substr(key.size() + 1)) / 1'024;
+    return 0;
+}
+
+double cpu_seconds() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// Median milliseconds of reading the view with its texts, as collectors do that know nothing better.
+base::Result<double> full_read_ms(pg::Session& session) {
+    std::vector<double> times;
+    for (int i = 0; i < 5; ++i) {
+        const base::Stopwatch watch(base::system_clock());
+        ORRERY_TRY(session.execute("DO $$BEGIN PERFORM queryid, query, calls FROM pg_stat_statements; END$$"));
+        times.push_back(watch.seconds() * 1'000);
+    }
+    return base::median(times);
+}
+
+base::Result<void> measure() {
+    pg::ClusterOptions cluster_options;
+    cluster_options.settings = {{"pg_stat_statements.max", "10000"}};
+    pg::SessionOptions as_application;
+    as_application.safe_settings = false;
+    ORRERY_ASSIGN(auto cluster, pg::PrivateCluster::create(cluster_options));
+    ORRERY_TRY(cluster.start());
+    ORRERY_ASSIGN(auto application, pg::Session::connect(cluster.uri(), as_application));
+    ORRERY_TRY(application.execute("CREATE EXTENSION pg_stat_statements"));
+    ORRERY_TRY(application.execute("CREATE TABLE numbers AS SELECT 1 AS a, 2 AS b, 3 AS c"));
+    for (int i = 0; i < kStatements; i += 100) ORRERY_TRY(execute_all(application, i, i + 100));
+    ORRERY_ASSIGN(const double full_ms, full_read_ms(application));
+
+    ORRERY_ASSIGN(const auto folder, base::TemporaryFolder::create("collect-bench"));
+    ORRERY_ASSIGN(auto store, store::SqliteStore::open(folder.path() / "orrery.db"));
+    ORRERY_ASSIGN(auto session, pg::Session::connect(cluster.uri(), {}));
+    TimedSession timed(session);
+    ::malloc_trim(0);
+    std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins here
+    const double before_mb = memory_mb("VmRSS");
+
+    collectors::QueryLogCollector collector(timed, store, base::system_clock(), {.text_time_share = 1});
+    std::size_t unknown = 1;
+    int text_rounds = 0;
+    for (; unknown > 0 && text_rounds < 100; ++text_rounds) {
+        ORRERY_ASSIGN(const auto report, collector.collect_once());
+        unknown = report.unknown_texts;
+        base::system_clock().sleep_for(std::chrono::seconds(1), {});
+    }
+    std::vector<double> server_ms;
+    const double cpu_before = cpu_seconds();
+    double application_cpu = 0;
+    for (int round = 0; round < kRounds; ++round) {
+        const double own = cpu_seconds();
+        ORRERY_TRY(execute_all(application, round * 100, round * 100 + 100));
+        application_cpu += cpu_seconds() - own;
+        ORRERY_ASSIGN(const auto report, collector.collect_once());
+        if (report.active < 100) return base::unexpected(base::ErrorKind::internal, "a round did not see the statements that ran");
+        server_ms.push_back(report.server_time.count());
+    }
+    const double cpu_per_round = (cpu_seconds() - cpu_before - application_cpu) / kRounds;
+    const double steady_ms = base::median(server_ms);
+
+    const std::string setup = fmt::format("{} statements with {} MB of texts, PostgreSQL {}", kStatements,
+                                          kStatements * kTextBytes / 1'000'000, cluster.installation().major);
+    bench::print({"collect.server_time_5000_statements", steady_ms, "ms",
+                  setup + "; median of " + std::to_string(kRounds) + " steady rounds, waited for by the client",
+                  "the view read with its texts", full_ms});
+    bench::print({"collect.memory_5000_statements", memory_mb("VmHWM") - before_mb, "MB",
+                  setup + fmt::format("; peak over all rounds, {} of them with texts, whose longest statement took {:.0f} ms", text_rounds,
+                                      timed.longest_ms)});
+    bench::print({"collect.server_share_of_core", steady_ms / 10 / kIntervalSeconds, "%", setup + "; steady rounds every 60 s"});
+    bench::print({"collect.own_cpu_share_of_core", 100 * cpu_per_round / kIntervalSeconds, "%", setup + "; steady rounds every 60 s"});
+    return {};
+}
+
+}  // namespace
+
+int main() {
+    base::reaper::start();
+    if (const auto measured = measure(); !measured) {
+        fmt::print(stderr, "{}\n", measured.error().to_text());
+        return 1;
+    }
+    return 0;
+}
