@@ -89,6 +89,7 @@ private:
         for (const auto& join : block.joins) read_join(join);
         for (const auto& use : block.group_by) note(use, ColumnRole::group);
         for (const auto& term : block.order_by) note(term.use, ColumnRole::order);
+        for (const auto& term : block.extremes) note(term.use, ColumnRole::order);
         for (const auto& use : block.projected) note(use, ColumnRole::projected);
         for (std::size_t i = 0; i < block.star.size() && i < names_.size(); ++i)
             if (block.star[i]) uses_.whole_rows.insert(names_[i]);

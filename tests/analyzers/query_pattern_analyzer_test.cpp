@@ -143,6 +143,11 @@ TEST(QueryPatterns, AnExpressionIsAPlaceOfItsOwn) {
     EXPECT_DOUBLE_EQ(patterns.columns[0].searched_ms(), 14);
 }
 
+TEST(QueryPatterns, AnExtremeIsAnOrder) {
+    const auto patterns = analyze({statement("SELECT max(created) FROM orders", 4, 1)});
+    EXPECT_EQ(calls_as(patterns, kOrders, "created", ColumnRole::order), 4);
+}
+
 TEST(QueryPatterns, OneStatementCountsOncePerRole) {
     const auto patterns = analyze({statement("SELECT id FROM orders WHERE created > $1 AND created < $2", 10, 1)});
     EXPECT_EQ(calls_as(patterns, kOrders, "created", ColumnRole::range), 10);
