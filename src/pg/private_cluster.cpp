@@ -1,7 +1,6 @@
 #include "pg/private_cluster.hpp"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <pwd.h>
@@ -205,40 +204,51 @@ private:
     fs::path path_;
 };
 
-/// A template must survive a power failure whole. Once for all files: much quicker than initdb's fsync of each.
-base::Result<void> sync_file_system(const fs::path& folder) {
-    const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool done = file >= 0 && syncfs(file) == 0;
-    const int code = errno;
-    if (file >= 0) close(file);
-    if (done) return {};
-    return file_failure(fmt::format("cannot write {} to disk", folder.string()), {code, std::generic_category()});
-}
+/// Names of the cached data folders: one for what decides its bytes and, because it is not flushed to disk, for this boot
+/// of the machine. A power failure can so never leave half a template in use.
+struct TemplateName {
+    std::string family, full;
+};
 
-/// The cached data folder to copy from; made on first use. Two processes may make it at once: the rename decides.
-base::Result<fs::path> template_folder(const Making& making) {
-    ORRERY_ASSIGN(const fs::path cache, base::cache_folder());
+base::Result<TemplateName> template_name(const Making& making) {
     ORRERY_ASSIGN(const std::string version,
                   base::run_checked({.command = {(making.installation.bin / "postgres").string(), "--version"}, .timeout = 10s}));
-    const auto key = base::stable_hash(
-        fmt::format("{}\n{}\n{}", version, real_bin(making.installation).string(), making.account ? making.account->uid : getuid()));
-    const fs::path wanted = cache / fmt::format("data-{}-{}-{:08x}", making.installation.major, making.locale, key & 0xffffffffU);
+    const auto user = making.account ? making.account->uid : geteuid();
+    const auto key = base::stable_hash(fmt::format("{}\n{}\n{}\n{}", version, real_bin(making.installation).string(), making.locale, user));
+    const auto boot = base::stable_hash(base::read_file("/proc/sys/kernel/random/boot_id").value_or(""));
+    TemplateName name;
+    name.family = fmt::format("data-{}-{:08x}-", making.installation.major, key & 0xffffffffU);
+    name.full = fmt::format("{}{:08x}", name.family, boot & 0xffffffffU);
+    return name;
+}
+
+/// Two processes may make it at once: the rename decides.
+base::Result<void> make_template(const Making& making, const fs::path& wanted) {
+    std::string pattern = (wanted.parent_path() / "orrery-template-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr)
+        return file_failure(fmt::format("cannot write in {}", wanted.parent_path().string()), {errno, std::generic_category()});
+    const BuildFolder build(pattern);
+    ORRERY_TRY(hand_over(build.path(), making.account));
+    ORRERY_TRY(run_initdb(making, build.path() / "data"));
     std::error_code failure;
-    if (fs::exists(wanted, failure) && !read_system_identifier(wanted)) {
-        base::log_warning(fmt::format("{} is damaged and is made anew", wanted.string()));
-        fs::remove_all(wanted, failure);
-    }
+    fs::rename(build.path() / "data", wanted, failure);
+    if (failure && !fs::exists(wanted)) return file_failure(fmt::format("cannot make {}", wanted.string()), failure);
+    return {};
+}
+
+/// The cached data folder to copy from; made on first use, when those of earlier boots go.
+base::Result<fs::path> template_folder(const Making& making) {
+    ORRERY_ASSIGN(const fs::path cache, base::cache_folder());
+    ORRERY_ASSIGN(const TemplateName name, template_name(making));
+    const fs::path wanted = cache / name.full;
+    std::error_code failure;
+    if (fs::exists(wanted, failure) && !read_system_identifier(wanted)) fs::remove_all(wanted, failure);  // damaged
     if (!fs::exists(wanted, failure)) {
-        std::string pattern = (cache / "orrery-template-XXXXXX").string();
-        if (mkdtemp(pattern.data()) == nullptr)
-            return unexpected(ErrorKind::io, fmt::format("cannot write in {}", cache.string()), std::strerror(errno));
-        const BuildFolder build(pattern);
-        ORRERY_TRY(hand_over(build.path(), making.account));
-        ORRERY_TRY(run_initdb(making, build.path() / "data"));
-        ORRERY_TRY(sync_file_system(build.path()));
-        fs::rename(build.path() / "data", wanted, failure);
-        if (failure && !fs::exists(wanted))
-            return unexpected(ErrorKind::io, fmt::format("cannot make {}", wanted.string()), failure.message());
+        for (const auto& entry : fs::directory_iterator(cache, failure)) {
+            const bool earlier = entry.path().filename().string().starts_with(name.family) && entry.path() != wanted;
+            if (earlier) fs::remove_all(entry.path(), failure);
+        }
+        ORRERY_TRY(make_template(making, wanted));
     }
     ORRERY_TRY(check_enterable(wanted, making.account));
     return wanted;
