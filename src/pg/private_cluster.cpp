@@ -232,7 +232,8 @@ base::Result<void> make_template(const Making& making, const fs::path& wanted) {
     ORRERY_TRY(run_initdb(making, build.path() / "data"));
     std::error_code failure;
     fs::rename(build.path() / "data", wanted, failure);
-    if (failure && !fs::exists(wanted)) return file_failure(fmt::format("cannot make {}", wanted.string()), failure);
+    if (std::error_code unknown; failure && !fs::exists(wanted, unknown))
+        return file_failure(fmt::format("cannot make {}", wanted.string()), failure);
     return {};
 }
 
@@ -244,9 +245,10 @@ base::Result<fs::path> template_folder(const Making& making) {
     std::error_code failure;
     if (fs::exists(wanted, failure) && !read_system_identifier(wanted)) fs::remove_all(wanted, failure);  // damaged
     if (!fs::exists(wanted, failure)) {
-        for (const auto& entry : fs::directory_iterator(cache, failure)) {
-            const bool earlier = entry.path().filename().string().starts_with(name.family) && entry.path() != wanted;
-            if (earlier) fs::remove_all(entry.path(), failure);
+        for (fs::directory_iterator entry(cache, failure), end; !failure && entry != end; entry.increment(failure)) {
+            const bool earlier = entry->path().filename().string().starts_with(name.family) && entry->path() != wanted;
+            std::error_code kept;
+            if (earlier) fs::remove_all(entry->path(), kept);
         }
         ORRERY_TRY(make_template(making, wanted));
     }
@@ -488,7 +490,7 @@ base::Result<Place> make_place(const fs::path& wanted, const std::optional<base:
         return place;
     }
     std::error_code failure;
-    place.folder = fs::absolute(wanted).lexically_normal();
+    place.folder = fs::absolute(wanted, failure).lexically_normal();
     if (!place.folder.has_filename()) place.folder = place.folder.parent_path();
     if (fs::exists(place.folder, failure)) {
         if (!fs::is_directory(place.folder, failure) || !fs::is_empty(place.folder, failure))
@@ -560,7 +562,8 @@ base::Result<std::optional<base::UserAccount>> owner_of(const fs::path& data, ui
 
 base::Result<PrivateCluster> PrivateCluster::open(const fs::path& folder) {
     auto state = std::make_unique<State>();
-    const fs::path data = fs::absolute(folder).lexically_normal() / "data";
+    std::error_code failure;
+    const fs::path data = fs::absolute(folder, failure).lexically_normal() / "data";
     auto version = base::read_file(data / "PG_VERSION");
     auto configuration = base::read_file(data / "postgresql.conf");
     if (!version || !configuration)
