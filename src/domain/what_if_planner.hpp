@@ -21,6 +21,8 @@ struct HypotheticalIndex {
     base::Pages pages;    ///< size of the main fork
     int tree_height = 0;  ///< levels above the leaves (a single-page B-tree has 0)
     double tuples = 0;    ///< pg_class.reltuples of the index
+    /// Statistics of its expressions, in their order, as ANALYZE would find them once the index exists; absent = not known.
+    std::vector<std::optional<ColumnStatistics>> expression_statistics{};
 };
 
 /// Which indexes a question sees.

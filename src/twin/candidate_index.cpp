@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "twin/page_format.hpp"
+#include "twin/statistics_copy.hpp"
 
 namespace orrery::twin {
 namespace {
@@ -79,6 +80,7 @@ public:
             planner_.execute(fmt::format("UPDATE pg_catalog.pg_class SET relfilenode = {}, relpages = {}, reltuples = {} WHERE oid = {};"
                                          "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = {}",
                                          file, share_of(index.pages.value, leaf), tuples, oid, oid)));
+        ORRERY_TRY(add_statistics(index, {leaf.name.schema, index_name}, oid));
         return CandidatePart{oid, {leaf.name.schema, index_name}};
     }
 
@@ -102,6 +104,20 @@ private:
         written_.push_back(twin_.file_path(twin_.next_file));
         if (pages == 0) replaced_.push_back(written_.back());
         return twin_.add_file(std::move(head), pages);
+    }
+
+    base::Result<void> add_statistics(const domain::HypotheticalIndex& index, const domain::RelationName& name, domain::Oid oid) {
+        if (index.expression_statistics.empty()) return {};
+        ORRERY_ASSIGN(const auto keys, planner_.query(fmt::format(
+                                           "SELECT a.attname, a.attnum, pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_index i"
+                                           " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indexrelid WHERE i.indexrelid = {}"
+                                           " AND i.indkey[a.attnum - 1] = 0 ORDER BY a.attnum",
+                                           oid)));
+        StatisticsRows rows{.from_view = true, .lines = {}, .extended = {}};
+        for (std::size_t i = 0; i < std::min(keys.size(), index.expression_statistics.size()); ++i)
+            if (const auto& statistics = index.expression_statistics[i])
+                rows.lines += statistics_line(name, keys.text(i, 0), static_cast<int>(keys.integer(i, 1)), *statistics, keys.text(i, 2));
+        return rows.lines.empty() ? base::Result<void>{} : add_index_statistics(planner_, rows);
     }
 
     /// The index's file as the planner is to see it. B-trees are built past the server's buffers and can be read at once.

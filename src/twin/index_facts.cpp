@@ -124,10 +124,12 @@ base::Result<std::map<domain::Oid, IndexFacts>> read_index_facts(TargetSnapshot&
         const bool plausible = metadata && metadata->fast_root != 0 && metadata->fast_level < 10;
         facts[index->oid].height = plausible ? static_cast<int>(metadata->fast_level) : estimated_btree_height(index->blocks);
     }
-    for (const auto& index : relations)
-        if (index.kind == 'i' && (index.method == "gin" || index.method == "brin")) {
-            ORRERY_ASSIGN(facts[index.oid].metapage, read_metapage(snapshot, database, index));
-        }
+    for (const auto& index : relations) {
+        if (index.kind != 'i' || (index.method != "gin" && index.method != "brin")) continue;
+        auto& fact = facts[index.oid];
+        ORRERY_ASSIGN(fact.metapage, read_metapage(snapshot, database, index));
+        fact.guessed = index.method == "gin" && adopt_gin_metapage(fact.metapage).empty();
+    }
     return facts;
 }
 

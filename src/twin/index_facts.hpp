@@ -14,6 +14,7 @@ namespace orrery::twin {
 struct IndexFacts {
     int height = 0;        ///< of a B-tree: levels above the leaves
     std::string metapage;  ///< of a GIN or BRIN index; empty when it could not be read
+    bool guessed = false;  ///< a GIN index whose metapage could not be read, or is older than the index
 };
 
 /// By the target's OID. Heights are had from the planner itself (EXPLAIN under settings that make the height visible), else from

@@ -108,6 +108,7 @@ void add_once(std::vector<T>& list, const T& item) {
 
 struct PlannerTwin::State {
     BuiltTwin twin;
+    TwinOptions options;
     std::map<Oid, std::vector<Oid>> indexes;         ///< target index to it and its partitions' indexes on the twin
     std::multimap<std::string, KnownIndex> by_name;  ///< existing indexes
     std::map<std::string, CandidateId> candidate_by_name;
@@ -116,7 +117,7 @@ struct PlannerTwin::State {
     std::optional<IndexConfiguration> shown;  ///< what the open transaction shows; nothing when none is open
     std::int64_t calls = 0;
 
-    explicit State(BuiltTwin built) : twin(std::move(built)) {}
+    State(BuiltTwin built, TwinOptions given) : twin(std::move(built)), options(std::move(given)) {}
     base::Result<void> learn_indexes();
     base::Result<void> show(const IndexConfiguration& configuration);
     base::Result<void> end_transaction();
@@ -219,7 +220,7 @@ PlannerTwin::~PlannerTwin() = default;
 base::Result<PlannerTwin> PlannerTwin::build(pg::Session& target, const TwinOptions& options, const std::stop_token& stop) {
     auto built = build_twin(target, options, stop);
     if (!built) return base::unexpected(built.error().within("cannot build the planner twin"));
-    auto state = std::make_unique<State>(std::move(built).value());
+    auto state = std::make_unique<State>(std::move(built).value(), options);
     ORRERY_TRY(state->learn_indexes());
     return PlannerTwin(std::move(state));
 }
@@ -269,6 +270,46 @@ base::Result<std::vector<std::string>> PlannerTwin::parameter_types(const std::s
     if (!rows) return base::unexpected(std::move(rows).error());
     if (rows->empty()) return base::unexpected(ErrorKind::internal, "the prepared statement is not listed");
     return rows->array(0, 0);
+}
+
+base::Result<RefreshOutcome> PlannerTwin::refresh(pg::Session& target, const std::stop_token& stop) {
+    ORRERY_TRY(state_->end_transaction());
+    auto changes = find_changes(target, state_->twin, state_->options);
+    if (!changes) return base::unexpected(changes.error().within("cannot refresh the planner twin"));
+    if (!changes->schema && !changes->settings && !changes->statistics && changes->tables.empty()) return RefreshOutcome::unchanged;
+    if (changes->schema) {
+        ORRERY_ASSIGN(auto fresh, build(target, state_->options, stop));
+        fresh.state_->calls = calls();
+        *this = std::move(fresh);
+        return RefreshOutcome::rebuilt;
+    }
+    ORRERY_TRY(remove_candidates());
+    auto updated = update_twin(state_->twin, target, state_->options, std::move(changes).value());
+    if (!updated) {
+        state_->twin.mark.schema.clear();  // half updated: the next refresh builds it anew
+        return base::unexpected(updated.error().within("cannot refresh the planner twin"));
+    }
+    return RefreshOutcome::in_place;
+}
+
+base::Result<std::vector<StatementCheck>> PlannerTwin::self_check(pg::Session& target, std::span<const std::string> statements) {
+    ORRERY_ASSIGN(auto checks, plan_on_target(target, state_->twin.settings, statements));
+    bool deviates = false;
+    for (auto& check : checks) {
+        if (check.error) continue;
+        auto here = plan(check.statement, {});
+        if (!here) {
+            check.error = std::move(here).error();
+            continue;
+        }
+        compare_plans(check, here->plan);
+        deviates = deviates || check.deviates();
+    }
+    if (!deviates) return checks;
+    ORRERY_ASSIGN(const auto changes, find_changes(target, state_->twin, state_->options));
+    for (auto& check : checks)
+        if (check.deviates()) check.cause = guess_cause(check, changes, state_->twin);
+    return checks;
 }
 
 std::int64_t PlannerTwin::calls() const {

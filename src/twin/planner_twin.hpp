@@ -11,6 +11,7 @@
 #include "base/units.hpp"
 #include "domain/what_if_planner.hpp"
 #include "pg/session.hpp"
+#include "twin/self_check.hpp"
 #include "twin/twin_builder.hpp"
 
 namespace orrery::twin {
@@ -33,6 +34,11 @@ public:
                                                            const domain::IndexConfiguration& configuration) override;
     base::Result<std::vector<std::string>> parameter_types(const std::string& statement) override;
     [[nodiscard]] std::int64_t calls() const override;
+
+    /// Follows the target. Unless it is unchanged, all candidates are forgotten: their sizes were estimated from the old statistics.
+    base::Result<RefreshOutcome> refresh(pg::Session& target, const std::stop_token& stop = {});
+    /// Plans statements on both sides with the application's settings; statements that the target will not plan are in `error`.
+    base::Result<std::vector<StatementCheck>> self_check(pg::Session& target, std::span<const std::string> statements);
 
     /// What is missing or only approximate on the twin, one sentence each.
     [[nodiscard]] const std::vector<std::string>& warnings() const;

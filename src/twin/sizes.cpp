@@ -25,7 +25,8 @@ struct WantedFile {
 
 WantedFile wanted_file(const TargetRelation& relation, const IndexFacts& facts, std::string built, std::int64_t table_pages) {
     const auto pages_in = [](const std::string& bytes) { return static_cast<std::int64_t>(bytes.size() / kPageSize); };
-    if (relation.method == "btree" && !built.empty()) {
+    const bool empty_on_both_sides = relation.blocks <= 1 && pages_in(built) <= 1;
+    if (relation.method == "btree" && !built.empty() && !empty_on_both_sides) {
         auto head = btree_head(built, facts.height);
         return {head, std::max(relation.blocks, pages_in(head))};
     }

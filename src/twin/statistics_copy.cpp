@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace orrery::twin {
 namespace {
 
@@ -154,6 +156,37 @@ std::string resolve_view_markers() {
            sets + " FROM found o WHERE o.space = s.space AND o.relation = s.relation AND o.attribute = s.attribute";
 }
 
+/// A field of COPY's text format.
+std::string copy_field(std::string_view text) {
+    std::string field;
+    for (const char c : text) {
+        if (c == '\\')
+            field += "\\\\";
+        else if (c == '\t')
+            field += "\\t";
+        else if (c == '\n')
+            field += "\\n";
+        else if (c == '\r')
+            field += "\\r";
+        else
+            field += c;
+    }
+    return field;
+}
+
+std::string array_literal(const std::vector<std::string>& items) {
+    std::string text = "{";
+    for (const auto& item : items) {
+        text += text.size() > 1 ? ",\"" : "\"";
+        for (const char c : item) {
+            if (c == '"' || c == '\\') text += '\\';
+            text += c;
+        }
+        text += '"';
+    }
+    return text + '}';
+}
+
 base::Result<void> copy_lines(pg::Session& twin, const std::string& lines) {
     std::size_t sent = 0;
     const auto produce = [&](std::string& buffer) {
@@ -173,7 +206,6 @@ base::Result<void> insert_staged(pg::Session& twin) {
     const std::string relation =
         " FROM orrery_statistics s JOIN pg_namespace n ON n.nspname = s.space"
         " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation JOIN pg_attribute a ON a.attrelid = c.oid";
-    ORRERY_TRY(twin.execute("DELETE FROM pg_statistic WHERE starelid >= 16384"));
     ORRERY_TRY(twin.execute("INSERT INTO pg_statistic SELECT c.oid, a.attnum, " + columns + relation +
                             " AND a.attname = s.attribute AND NOT a.attisdropped" + where + " AND s.kind NOT IN ('i', 'I', 'e')"));
     ORRERY_TRY(twin.execute("INSERT INTO pg_statistic SELECT c.oid, a.attnum, " + columns + relation + " AND a.attnum = s.number" + where +
@@ -197,11 +229,44 @@ base::Result<StatisticsRows> read_statistics(TargetSnapshot& snapshot, Statistic
     return rows;
 }
 
+std::string statistics_line(const domain::RelationName& relation, std::string_view attribute, int number,
+                            const domain::ColumnStatistics& statistics, std::string_view type) {
+    constexpr std::string_view kNull = "\\N";
+    constexpr std::string_view kNoSlot = "\t0\t\\N\t\\N\t\\N\t\\N\t\\N";
+    std::string line =
+        fmt::format("{}\t{}\ti\t{}\t{}\tf\t{}\t{}\t{}", copy_field(relation.schema), copy_field(relation.name), copy_field(attribute),
+                    number, statistics.null_fraction, std::lround(statistics.average_width), statistics.distinct);
+    std::string frequencies;
+    for (const double share : statistics.common_frequencies) frequencies += fmt::format("{}{}", frequencies.empty() ? "" : ",", share);
+    if (statistics.common_values.empty() || statistics.common_values.size() != statistics.common_frequencies.size())
+        line += kNoSlot;
+    else
+        line +=
+            fmt::format("\t1\t@eq\t@\t{{{}}}\t{}\t{}", frequencies, copy_field(array_literal(statistics.common_values)), copy_field(type));
+    if (statistics.histogram_bounds.size() < 2)
+        line += kNoSlot;
+    else
+        line += fmt::format("\t2\t@lt\t@\t{}\t{}\t{}", kNull, copy_field(array_literal(statistics.histogram_bounds)), copy_field(type));
+    line += fmt::format("\t3\t@lt\t@\t{{{}}}\t{}\t{}", statistics.correlation, kNull, kNull);
+    line += kNoSlot;
+    line += kNoSlot;
+    return line + '\n';
+}
+
+base::Result<void> add_index_statistics(pg::Session& session, const StatisticsRows& rows) {
+    ORRERY_TRY(session.execute(kStage));
+    ORRERY_TRY(copy_lines(session, rows.lines));
+    ORRERY_TRY(session.execute(resolve_view_markers()));
+    ORRERY_TRY(insert_staged(session));
+    return session.execute("DROP TABLE orrery_statistics");
+}
+
 base::Result<std::vector<std::string>> write_statistics(pg::Session& twin, const StatisticsRows& rows) {
     ORRERY_TRY(twin.execute(std::string("BEGIN; ") + kStage));
     const auto fill = [&]() -> base::Result<std::vector<std::string>> {
         ORRERY_TRY(copy_lines(twin, rows.lines));
         if (rows.from_view) ORRERY_TRY(twin.execute(resolve_view_markers()));
+        ORRERY_TRY(twin.execute("DELETE FROM pg_statistic WHERE starelid >= 16384"));
         ORRERY_TRY(insert_staged(twin));
         const std::string expression_row =
             "ROW(0::oid, 0::int2, false, s.null_fraction, s.width, s.distinct_values" + staged_slots() + ")::pg_statistic";

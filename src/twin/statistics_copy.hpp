@@ -1,9 +1,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "domain/catalog.hpp"
 #include "pg/session.hpp"
 #include "twin/extended_statistics.hpp"
 #include "twin/target_facts.hpp"
@@ -27,6 +29,13 @@ struct StatisticsRows {
 
 /// Column and index-expression statistics, and those of expressions of extended statistics.
 base::Result<StatisticsRows> read_statistics(TargetSnapshot& snapshot, StatisticsSource source);
+
+/// A line of StatisticsRows, `from_view`, for one column or expression of a relation. `type` is that of its values.
+std::string statistics_line(const domain::RelationName& relation, std::string_view attribute, int number,
+                            const domain::ColumnStatistics& statistics, std::string_view type);
+
+/// Adds statistics of one index's expressions inside the open transaction of `session`.
+base::Result<void> add_index_statistics(pg::Session& session, const StatisticsRows& rows);
 
 /// Replaces the statistics of all user tables on the twin. Columns are matched by name. `twin` may modify system tables.
 /// Returns what could not be carried over, in words.

@@ -29,7 +29,7 @@ base::Result<void> TargetSnapshot::renew() {
     return session_->execute(kBegin);
 }
 
-base::Result<TargetDatabase> read_database(TargetSnapshot& snapshot) {
+base::Result<TargetDatabase> read_database(TargetSnapshot& snapshot, const std::string& application_role) {
     const int version = snapshot.session().server_version();
     const char* provider = version >= 150000 ? "d.datlocprovider" : "'c'";
     const char* locale = version >= 170000 ? "d.datlocale" : version >= 150000 ? "d.daticulocale" : "NULL";
@@ -39,14 +39,20 @@ base::Result<TargetDatabase> read_database(TargetSnapshot& snapshot) {
             "SELECT current_user, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, {}, {}, current_setting('block_size'),"
             " has_table_privilege('pg_statistic', 'SELECT') AND has_table_privilege('pg_statistic_ext_data', 'SELECT'),"
             " has_function_privilege('pg_read_binary_file(text,bigint,bigint)', 'EXECUTE'),"
+            " (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.rolname = {}),"
+            " EXISTS (SELECT FROM pg_tablespace s WHERE s.spcoptions IS NOT NULL AND (s.oid = d.dattablespace"
+            "  OR EXISTS (SELECT FROM pg_class c WHERE c.reltablespace = s.oid))),"
             " (SELECT quote_ident(n.nspname) || '.' || quote_ident(p.proname) FROM pg_extension e JOIN pg_depend x ON x.refobjid = e.oid"
             "  AND x.refclassid = 'pg_extension'::regclass AND x.classid = 'pg_proc'::regclass AND x.deptype = 'e'"
             "  JOIN pg_proc p ON p.oid = x.objid JOIN pg_namespace n ON n.oid = p.pronamespace"
             "  WHERE e.extname = 'pageinspect' AND p.proname = 'get_raw_page' AND p.pronargs = 2"
             "  AND has_function_privilege(p.oid, 'EXECUTE') AND (SELECT usesuper FROM pg_user WHERE usename = current_user))"
             " FROM pg_database d WHERE d.datname = current_database()",
-            provider, locale)));
+            provider, locale, application_role.empty() ? "current_user" : domain::quote_literal(application_role))));
     if (rows.empty()) return base::unexpected(base::ErrorKind::missing_object, "the target's database has no entry in pg_database");
+    if (rows.is_null(0, 9))
+        return base::unexpected(base::ErrorKind::invalid_input,
+                                fmt::format("the application's role {} does not exist on the target", application_role));
     TargetDatabase database;
     database.server_version = version;
     database.user = rows.text(0, 0);
@@ -58,7 +64,9 @@ base::Result<TargetDatabase> read_database(TargetSnapshot& snapshot) {
     database.block_size = rows.integer(0, 6);
     database.reads_pg_statistic = rows.boolean(0, 7);
     database.reads_files = rows.boolean(0, 8);
-    database.raw_page_function = rows.text(0, 9);
+    database.bypasses_row_security = rows.boolean(0, 9);
+    database.has_priced_tablespaces = rows.boolean(0, 10);
+    database.raw_page_function = rows.text(0, 11);
     return database;
 }
 
@@ -125,16 +133,18 @@ base::Result<ChangeMark> read_change_mark(TargetSnapshot& snapshot, bool from_pg
         part("x.typname, x.xmin", "pg_type x WHERE x.typtype IN ('d', 'e', 'r') AND x.oid >= 16384") +
         part("x.enumlabel, x.enumsortorder", "pg_enum x") + part("x.proname, x.xmin", "pg_proc x WHERE x.oid >= 16384") +
         part("x.oprname, x.xmin", "pg_operator x WHERE x.oid >= 16384") + part("x.opcname, x.xmin", "pg_opclass x WHERE x.oid >= 16384") +
-        part("x.setdatabase, x.setrole, x.setconfig", "pg_db_role_setting x") + ")";
-    const char* statistics = from_pg_statistic ? "SELECT count(*) || ':' || coalesce(sum(hashtext(starelid || '/' || staattnum || '/' || "
-                                                 "stainherit || '/' || xmin)), 0) FROM pg_statistic"
-                                                 " WHERE starelid >= 16384"
-                                               : "SELECT count(*) || ':' || coalesce(sum(hashtext(relid || '/' || coalesce(analyze_count, "
-                                                 "0) || '/' || coalesce(autoanalyze_count, 0))), 0)"
-                                                 " FROM pg_stat_user_tables";
+        ")";
+    const char* statistics =
+        from_pg_statistic
+            ? "SELECT s.starelid, count(*) || ':' || sum(hashtext(concat_ws('/', s.staattnum, s.stainherit, s.xmin))) FROM pg_statistic s"
+              " WHERE s.starelid >= 16384 GROUP BY 1"
+              " UNION ALL SELECT d.stxoid, count(*) || ':' || sum(hashtext(d.xmin::text)) FROM pg_statistic_ext_data d GROUP BY 1"
+            : "SELECT t.relid, concat_ws(':', t.analyze_count, t.autoanalyze_count) FROM pg_stat_user_tables t";
     ORRERY_ASSIGN(const auto first, snapshot.query(schema));
     ORRERY_ASSIGN(const auto second, snapshot.query(statistics));
-    return ChangeMark{std::string(first.text(0, 0)), std::string(second.text(0, 0))};
+    ChangeMark mark{std::string(first.text(0, 0)), {}};
+    for (std::size_t i = 0; i < second.size(); ++i) mark.statistics[static_cast<domain::Oid>(second.integer(i, 0))] = second.text(i, 1);
+    return mark;
 }
 
 }  // namespace orrery::twin

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,10 +41,13 @@ struct TargetDatabase {
     std::string provider_locale;  ///< of ICU and the builtin provider
     std::int64_t block_size = 0;  ///< bytes
     bool reads_pg_statistic = false;
-    bool reads_files = false;       ///< pg_read_binary_file is allowed
-    std::string raw_page_function;  ///< pageinspect's get_raw_page, qualified; empty when absent
+    bool bypasses_row_security = false;
+    bool has_priced_tablespaces = false;  ///< a tablespace has page costs of its own
+    bool reads_files = false;             ///< pg_read_binary_file is allowed
+    std::string raw_page_function;        ///< pageinspect's get_raw_page, qualified; empty when absent
 };
-base::Result<TargetDatabase> read_database(TargetSnapshot& snapshot);
+/// Row security is that of `application_role`; empty = the session's.
+base::Result<TargetDatabase> read_database(TargetSnapshot& snapshot, const std::string& application_role);
 
 /// A table, materialized view or index of the target, and what its planner is told of its size.
 struct TargetRelation {
@@ -66,9 +70,10 @@ struct TargetRelation {
 };
 base::Result<std::vector<TargetRelation>> read_relations(TargetSnapshot& snapshot);
 
-/// Two short texts that change when the schema, or the statistics, of the database do.
+/// What changes when the schema, or the statistics, of the database do.
 struct ChangeMark {
-    std::string schema, statistics;
+    std::string schema;
+    std::map<domain::Oid, std::string> statistics;  ///< by table, index with expressions, or statistics object
 };
 base::Result<ChangeMark> read_change_mark(TargetSnapshot& snapshot, bool from_pg_statistic);
 

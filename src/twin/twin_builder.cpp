@@ -74,7 +74,7 @@ Result<std::vector<domain::RelationName>> unreadable_tables(const Reading& readi
 
 Result<Reading> read_first(TargetSnapshot& snapshot, const TwinOptions& options) {
     Reading reading;
-    ORRERY_ASSIGN(reading.database, read_database(snapshot));
+    ORRERY_ASSIGN(reading.database, read_database(snapshot, options.application_role));
     ORRERY_TRY(check_database(reading.database));
     ORRERY_ASSIGN(reading.relations, read_relations(snapshot));
     ORRERY_ASSIGN(reading.settings,
@@ -89,6 +89,22 @@ Result<void> read_rest(TargetSnapshot& snapshot, Reading& reading) {
     ORRERY_ASSIGN(reading.mark, read_change_mark(snapshot, reading.source == StatisticsSource::pg_statistic));
     ORRERY_ASSIGN(reading.statistics, read_statistics(snapshot, reading.source));
     return {};
+}
+
+/// What no twin holds yet.
+void warn_of_gaps(const Reading& reading, std::vector<std::string>& warnings) {
+    std::string secured;
+    for (const auto& relation : reading.relations)
+        if (!relation.is_index() && relation.row_security) secured += (secured.empty() ? "" : ", ") + relation.name.sql();
+    if (!secured.empty() && !reading.database.bypasses_row_security)
+        warnings.push_back(fmt::format("row security policies are not on the twin: plans on {} lack their conditions", secured));
+    if (reading.database.has_priced_tablespaces)
+        warnings.emplace_back("page costs of tablespaces are not on the twin: the database's are used everywhere");
+    if (reading.source == StatisticsSource::pg_stats)
+        warnings.push_back(
+            fmt::format("statistics come from pg_stats: those of index expressions and of range types are missing; GRANT "
+                        "pg_read_all_data TO {} brings them",
+                        domain::quote_identifier(reading.database.user)));
 }
 
 struct FailedEntry {
@@ -139,25 +155,6 @@ base::Error dump_error(base::Error error, pg::Session& target) {
     return error;
 }
 
-/// Reads what depends on the schema being here, and finishes the twin's relations.
-Result<void> complete_relations(TwinServer& server, pg::Session& target, const std::vector<RelationPair>& pairs, const Reading& reading,
-                                const TwinOptions& options, std::vector<std::string>& warnings) {
-    std::map<domain::Oid, IndexFacts> facts;
-    std::vector<EndpointRow> rows;
-    {
-        ORRERY_ASSIGN(auto snapshot, TargetSnapshot::begin(target));
-        ORRERY_ASSIGN(facts, read_index_facts(snapshot, server.session, reading.database, reading.relations));
-        ORRERY_TRY(snapshot.renew());
-        if (options.endpoints) {
-            ORRERY_ASSIGN(const auto probes, plan_endpoint_probes(server.session));
-            ORRERY_ASSIGN(rows, read_endpoints(snapshot, probes, warnings));
-        }
-    }
-    report(options, "endpoints and sizes", 0.8);
-    ORRERY_TRY(write_endpoints(server.session, rows, warnings));
-    return set_sizes(server, pairs, facts);
-}
-
 Result<pg::Session> open_planner(const TwinServer& server, const SettingList& settings, const TwinOptions& options,
                                  std::vector<std::string>& warnings) {
     ORRERY_ASSIGN(auto planner, connect_to_twin(*server.cluster));
@@ -168,6 +165,40 @@ Result<pg::Session> open_planner(const TwinServer& server, const SettingList& se
 }
 
 }  // namespace
+
+Result<void> complete_relations(TwinServer& server, pg::Session& target, const std::vector<RelationPair>& pairs,
+                                const TargetDatabase& database, const Completion& completion) {
+    const auto& [options, warnings] = completion;
+    std::vector<TargetRelation> relations;
+    std::set<domain::RelationName> tables;
+    for (const auto& pair : pairs) {
+        relations.push_back(pair.target);
+        if (!pair.target.is_index()) tables.insert(pair.target.name);
+    }
+    std::map<domain::Oid, IndexFacts> facts;
+    std::vector<EndpointRow> rows;
+    {
+        ORRERY_ASSIGN(auto snapshot, TargetSnapshot::begin(target));
+        ORRERY_ASSIGN(facts, read_index_facts(snapshot, server.session, database, relations));
+        ORRERY_TRY(snapshot.renew());
+        if (options.endpoints) {
+            ORRERY_ASSIGN(auto probes, plan_endpoint_probes(server.session));
+            std::erase_if(probes, [&](const EndpointProbe& probe) { return !tables.contains(probe.table); });
+            ORRERY_ASSIGN(rows, read_endpoints(snapshot, probes, warnings));
+        }
+    }
+    report(options, "endpoints and sizes", 0.8);
+    for (const auto& [oid, fact] : facts) {
+        if (!fact.guessed) continue;
+        const auto index = std::find_if(relations.begin(), relations.end(), [key = oid](const auto& r) { return r.oid == key; });
+        if (index != relations.end())
+            warnings.push_back(fmt::format(
+                "the entry counts of the {} index {} cannot be read: scans of it may cost somewhat more or less than on the target",
+                index->method, index->name.sql()));
+    }
+    ORRERY_TRY(write_endpoints(server.session, rows, warnings));
+    return set_sizes(server, pairs, facts);
+}
 
 Result<BuiltTwin> build_twin(pg::Session& target, const TwinOptions& options, const std::stop_token& stop) {
     std::future<Result<OwnedCluster>> starting;
@@ -210,7 +241,8 @@ Result<BuiltTwin> build_twin(pg::Session& target, const TwinOptions& options, co
     report(options, "writing the statistics", 0.6);
     ORRERY_ASSIGN(const auto left_out, write_statistics(server.session, reading.statistics));
     warnings.insert(warnings.end(), left_out.begin(), left_out.end());
-    ORRERY_TRY(complete_relations(server, target, pairs, reading, options, warnings));
+    ORRERY_TRY(complete_relations(server, target, pairs, reading.database, {options, warnings}));
+    warn_of_gaps(reading, warnings);
     ORRERY_ASSIGN([[maybe_unused]] const auto reactions, apply_entries(server.session, *dumped, DdlPhase::reactions));
     ORRERY_ASSIGN(auto planner, open_planner(server, reading.settings, options, warnings));
     report(options, "ready", 1);

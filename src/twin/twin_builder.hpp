@@ -44,4 +44,31 @@ struct BuiltTwin {
 /// Reads the target and builds its twin. Nothing is left behind on failure.
 base::Result<BuiltTwin> build_twin(pg::Session& target, const TwinOptions& options, const std::stop_token& stop);
 
+/// Reads heights, metapages and endpoints of these relations from the target, and gives the twin's relations their sizes.
+struct Completion {
+    const TwinOptions& options;
+    std::vector<std::string>& warnings;
+};
+base::Result<void> complete_relations(TwinServer& server, pg::Session& target, const std::vector<RelationPair>& pairs,
+                                      const TargetDatabase& database, const Completion& completion);
+
+enum class RefreshOutcome {
+    unchanged,  ///< the target is as it was
+    in_place,   ///< statistics, sizes, endpoints or settings were brought up to date
+    rebuilt,    ///< the schema had changed: a new twin
+};
+
+/// What the target has that the twin lacks. Cheap: a few aggregates over the target's catalog.
+struct TargetChanges {
+    bool schema = false, settings = false, statistics = false;
+    std::vector<TargetRelation> relations;  ///< all, as they are now
+    std::vector<domain::Oid> tables;        ///< with other sizes or statistics than before
+    SettingList new_settings;
+    ChangeMark mark;
+};
+base::Result<TargetChanges> find_changes(pg::Session& target, const BuiltTwin& twin, const TwinOptions& options);
+
+/// Brings everything but the schema up to date. Candidates must have been removed.
+base::Result<void> update_twin(BuiltTwin& twin, pg::Session& target, const TwinOptions& options, TargetChanges changes);
+
 }  // namespace orrery::twin

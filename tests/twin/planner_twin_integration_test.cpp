@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <iostream>
+#include <sstream>
 
 #include "kitchen_sink.hpp"
 #include "pg/catalog_reader.hpp"
@@ -35,6 +35,17 @@ std::string numbers(const domain::Plan& plan) {
     return text;
 }
 
+/// All kitchen statements on a session of the target and on the twin.
+void expect_identical(pg::Session& target, PlannerTwin& twin) {
+    for (const auto& statement : kitchen_statements()) {
+        const auto there = plan_on(target, statement);
+        const auto here = twin.plan(statement, {});
+        ASSERT_TRUE(here.has_value()) << statement << "\n" << here.error().to_text();
+        EXPECT_EQ(here->plan.shape(), there.shape()) << statement;
+        EXPECT_EQ(numbers(here->plan), numbers(there)) << statement;
+    }
+}
+
 class KitchenSink : public ::testing::Test {
 protected:
     static void SetUpTestSuite() {
@@ -50,14 +61,47 @@ TEST_F(KitchenSink, EveryPlanIsTheTargetsToTheLastDigit) {
     auto target = server_->admin("kitchen");
     auto observer = server_->observer("kitchen");
     auto twin = take(PlannerTwin::build(observer));
-    for (const auto& warning : twin.warnings()) std::cerr << warning << "\n";
-    for (const auto& statement : kitchen_statements()) {
-        const auto there = plan_on(target, statement);
-        const auto here = twin.plan(statement, {});
-        ASSERT_TRUE(here.has_value()) << statement << "\n" << here.error().to_text();
-        EXPECT_EQ(here->plan.shape(), there.shape()) << statement;
-        EXPECT_EQ(numbers(here->plan), numbers(there)) << statement;
+    EXPECT_THAT(twin.warnings(), ::testing::IsEmpty());
+    expect_identical(target, twin);
+    EXPECT_EQ(twin.calls(), static_cast<std::int64_t>(kitchen_statements().size()));
+    EXPECT_LT(take(twin.disk_usage()).value, 80 << 20);
+}
+
+TEST_F(KitchenSink, PlansFollowTheSettingsOfTheDatabase) {
+    for (const char* settings :
+         {"max_parallel_workers_per_gather = 2; min_parallel_table_scan_size = 0; parallel_setup_cost = 1; "
+          "parallel_tuple_cost = 0.01; random_page_cost = 1.1; work_mem = '1MB'",
+          "enable_seqscan = off; enable_hashjoin = off; max_parallel_workers_per_gather = 2",
+          "enable_partitionwise_join = on; enable_partitionwise_aggregate = on; jit = off; effective_cache_size = '64MB'"}) {
+        auto admin = server_->admin("kitchen");
+        std::string sql;
+        std::istringstream items(settings);
+        for (std::string item; std::getline(items, item, ';');) sql += "ALTER DATABASE kitchen SET " + item + ";";
+        must(admin.execute(sql));
+        auto target = server_->admin("kitchen");
+        auto observer = server_->observer("kitchen");
+        auto twin = take(PlannerTwin::build(observer));
+        expect_identical(target, twin);
+        must(admin.execute("ALTER DATABASE kitchen RESET ALL"));
     }
+}
+
+TEST_F(KitchenSink, PlansFollowTheApplicationsRole) {
+    auto admin = server_->admin("kitchen");
+    must(
+        admin.execute("CREATE ROLE shopper LOGIN; GRANT pg_read_all_data TO shopper; ALTER ROLE shopper SET random_page_cost = 1.3;"
+                      "ALTER ROLE shopper IN DATABASE kitchen SET work_mem = '64kB'; ALTER ROLE shopper SET search_path = sales, public"));
+    auto observer = server_->observer("kitchen");
+    auto twin = take(PlannerTwin::build(observer, {.application_role = "shopper"}));
+    auto shopper =
+        take(pg::Session::connect(server_->cluster().uri_as("shopper", "kitchen"), {.application = "test", .safe_settings = false}));
+    for (const char* statement : {"SELECT * FROM orders WHERE customer_id IN (4, 99, 700) ORDER BY total",
+                                  "SELECT status, count(*) FROM orders GROUP BY note, status"})
+        EXPECT_EQ(numbers(take(twin.plan(statement, {})).plan), numbers(plan_on(shopper, statement))) << statement;
+    const auto unknown = PlannerTwin::build(observer, {.application_role = "nobody_here"});
+    ASSERT_FALSE(unknown.has_value());
+    EXPECT_EQ(unknown.error().kind, base::ErrorKind::invalid_input);
+    must(admin.execute("DROP OWNED BY shopper; DROP ROLE shopper"));
 }
 
 /// An index to try, and statements that may use it.
@@ -214,6 +258,110 @@ TEST_F(KitchenSink, ACandidateOnAPartitionedTableCoversItsPartitions) {
     const auto without = take(twin.plan(statement, {}));
     EXPECT_THAT(with.used, ::testing::ElementsAre(id));
     EXPECT_LT(with.plan.total_cost(), without.plan.total_cost());
+}
+
+TEST_F(KitchenSink, ExpressionStatisticsCanBeGivenWithACandidate) {
+    auto target = server_->admin("kitchen");
+    auto observer = server_->observer("kitchen");
+    auto twin = take(PlannerTwin::build(observer));
+    const std::string statement = "SELECT * FROM sales.orders WHERE length(note) = 7";
+    must(target.execute("BEGIN; CREATE INDEX tried ON sales.orders (length(note)); ANALYZE sales.orders"));
+    const auto rows =
+        take(target.query("SELECT pg_relation_size('sales.tried') / 8192, s.null_frac, s.avg_width, s.n_distinct, s.correlation,"
+                          " s.most_common_vals::text::text[], s.most_common_freqs FROM pg_stats s WHERE tablename = 'tried'"));
+    const auto real = plan_on(target, statement);
+    must(target.execute("ROLLBACK"));
+    domain::ColumnStatistics statistics{.null_fraction = rows.real(0, 1), .average_width = rows.real(0, 2), .distinct = rows.real(0, 3)};
+    statistics.correlation = rows.real(0, 4);
+    statistics.common_values = rows.array(0, 5);
+    for (const auto& share : rows.array(0, 6)) statistics.common_frequencies.push_back(std::stod(share));
+    domain::HypotheticalIndex index{
+        {.table = {"sales", "orders"}, .keys = {{.expression = "length(note)"}}}, base::Pages(rows.integer(0, 0)), 1, 75000};
+    const auto plain = take(twin.add_candidate(index));
+    index.expression_statistics = {statistics};
+    const auto informed = take(twin.add_candidate(index));
+    const auto with = take(twin.plan(statement, {.visible = {informed}}));
+    const auto without = take(twin.plan(statement, {.visible = {plain}}));
+    EXPECT_THAT(with.used, ::testing::ElementsAre(informed));
+    EXPECT_NEAR(with.plan.root.rows, real.root.rows, real.root.rows * 0.3);
+    EXPECT_GT(with.plan.root.rows, 2 * without.plan.root.rows);
+}
+
+TEST_F(KitchenSink, AReaderOfAllDataGetsAnExactTwin) {
+    auto admin = server_->admin("kitchen");
+    must(admin.execute("CREATE ROLE reader LOGIN; GRANT pg_read_all_data TO reader"));
+    auto target = server_->admin("kitchen");
+    auto observer = server_->observer("kitchen", "reader");
+    auto twin = take(PlannerTwin::build(observer));
+    EXPECT_THAT(twin.warnings(), ::testing::Each(::testing::HasSubstr("gin index")));
+    for (const auto& statement : kitchen_statements()) {
+        const auto there = plan_on(target, statement);
+        const auto here = take(twin.plan(statement, {}));
+        EXPECT_EQ(here.plan.shape(), there.shape()) << statement;
+        const bool uses_gin =
+            there.shape().find("customers_tags") != std::string::npos || there.shape().find("customers_attributes") != std::string::npos ||
+            there.shape().find("_trgm") != std::string::npos || there.shape().find("documents_words") != std::string::npos;
+        if (uses_gin)
+            EXPECT_NEAR(here.plan.total_cost().value, there.total_cost().value, there.total_cost().value * 0.25) << statement;
+        else
+            EXPECT_EQ(numbers(here.plan), numbers(there)) << statement;
+    }
+    must(admin.execute("DROP OWNED BY reader; DROP ROLE reader"));
+}
+
+TEST_F(KitchenSink, AReaderOfSomeTablesGetsATwinOfThose) {
+    auto admin = server_->admin("kitchen");
+    must(admin.execute(
+        "CREATE ROLE clerk LOGIN; GRANT USAGE ON SCHEMA sales TO clerk; GRANT SELECT ON customers, sales.orders, order_lines TO clerk"));
+    auto target = server_->admin("kitchen");
+    auto observer = server_->observer("kitchen", "clerk");
+    auto twin = take(PlannerTwin::build(observer));
+    EXPECT_THAT(twin.warnings(), ::testing::Contains(::testing::HasSubstr("may not read public.sessions")));
+    EXPECT_THAT(twin.warnings(), ::testing::Contains(::testing::HasSubstr("pg_read_all_data TO clerk")));
+    for (const char* statement :
+         {"SELECT * FROM customers WHERE id = 77", "SELECT * FROM customers WHERE email > 'User99'",
+          "SELECT * FROM customers WHERE feeling = 'happy'", "SELECT * FROM customers WHERE name = 'Aame26'",
+          "SELECT * FROM sales.orders WHERE customer_id = 12 ORDER BY placed DESC NULLS LAST LIMIT 3",
+          "SELECT * FROM sales.orders WHERE placed > '2024-05-07'", "SELECT * FROM order_lines WHERE order_id IN (5, 6, 7)",
+          "SELECT c.email, sum(o.total) FROM customers c JOIN sales.orders o ON o.customer_id = c.id WHERE c.city = 'city9' GROUP BY 1"})
+        EXPECT_EQ(numbers(take(twin.plan(statement, {})).plan), numbers(plan_on(target, statement))) << statement;
+    EXPECT_EQ(twin.plan("SELECT * FROM sessions", {}).error().kind, base::ErrorKind::missing_object);
+    must(admin.execute("DROP OWNED BY clerk; DROP ROLE clerk"));
+}
+
+TEST_F(KitchenSink, ARoleWithoutRightsIsToldWhichGrantHelps) {
+    auto admin = server_->admin("kitchen");
+    must(admin.execute("CREATE ROLE stranger LOGIN"));
+    auto observer = server_->observer("kitchen", "stranger");
+    const auto refused = PlannerTwin::build(observer);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().kind, base::ErrorKind::permission);
+    EXPECT_THAT(refused.error().hint, ::testing::HasSubstr("GRANT pg_read_all_data TO stranger"));
+    must(admin.execute("DROP ROLE stranger"));
+}
+
+TEST_F(KitchenSink, TheSelfCheckComparesBothSides) {
+    auto observer = server_->observer("kitchen");
+    auto twin = take(PlannerTwin::build(observer));
+    auto statements = kitchen_statements();
+    statements.emplace_back("SELECT * FROM absent");
+    const auto checks = take(twin.self_check(observer, statements));
+    ASSERT_EQ(checks.size(), statements.size());
+    for (std::size_t i = 0; i + 1 < checks.size(); ++i) {
+        EXPECT_TRUE(checks[i].identical) << checks[i].statement << checks[i].cause;
+        EXPECT_FALSE(checks[i].deviates());
+    }
+    ASSERT_TRUE(checks.back().error.has_value());
+    EXPECT_EQ(checks.back().error->kind, base::ErrorKind::missing_object);
+    EXPECT_TRUE(observer.query("SELECT 1").has_value());
+}
+
+TEST_F(KitchenSink, APgDumpThatCannotHelpIsNamed) {
+    auto observer = server_->observer("kitchen");
+    const auto refused = PlannerTwin::build(observer, {.pg_dump = "/nowhere/pg_dump"});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().kind, base::ErrorKind::unsupported);
+    EXPECT_THAT(refused.error().hint, ::testing::HasSubstr("postgresql-client-15"));
 }
 
 }  // namespace
