@@ -123,6 +123,8 @@ base::Result<void> fill(LabInfo& lab, const LabOptions& options, const pg::Priva
     const std::string database(to_string(lab.workload));
     ORRERY_TRY(session.execute("CREATE DATABASE " + database));
     lab.uri = cluster.uri(database);
+    ORRERY_ASSIGN(auto inside, pg::Session::connect(lab.uri, session_options));
+    ORRERY_TRY(inside.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements"));
     if (lab.workload == LabWorkload::tpch) {
         TpchOptions tpch;
         tpch.scale = options.scale;

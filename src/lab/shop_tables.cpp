@@ -46,7 +46,7 @@ std::vector<TableBlueprint> party_tables() {
          95,
          {id(), column("email", "text", email()), column("full_name", "text", person()), parent("country", 0.7),
           column("referral", "text", code("")), column("phone", "text", phone()), column("joined", "timestamptz", timeline(1500)),
-          column("newsletter", "boolean", boolean(0.5)), column("points", "integer", integer(0, 20'000)),
+          column("newsletter", "boolean", boolean(0.7)), column("points", "integer", integer(0, 20'000)),
           column("preferences", "jsonb", json()), column("interests", "text[]", tags(kColors, 3))}},
     };
 }
@@ -57,7 +57,7 @@ std::vector<TableBlueprint> order_tables() {
          300'000,
          true,
          90,
-         {id(), parent("customer", 0.6), parent("store", 0.5),
+         {id(), parent("customer", 0.3), parent("store", 0.5),
           column("status", "text", choice({"open", "paid", "packed", "done"}, {1, 2, 3, 94})),
           column("placed", "timestamptz", timeline(730)), column("shipped", "timestamptz", nullable(timeline(730, 4), 0.004)),
           column("total", "numeric(12,2)", money(5, 2500)), column("channel", "text", choice({"web", "app", "phone", "desk", "partner"})),
@@ -151,7 +151,7 @@ std::vector<TableBlueprint> activity_tables() {
          100,
          {id(), column("actor", "integer", zipf(20'000, 0.5)), column("device", "integer", zipf(300, 0.4)),
           column("action", "text", choice({"create", "change", "read", "print", "export", "delete"}, {5, 9, 20, 3, 2, 1})),
-          column("entity", "integer", zipf(40'000, 0.5)), column("logged", "timestamptz", timeline(200)),
+          column("entity", "integer", zipf(40'000, 0.3)), column("logged", "timestamptz", timeline(200)),
           column("detail", "text", words(2, 6))}},
     };
 }
