@@ -111,6 +111,12 @@ Drift drift_of(const std::vector<Comparison>& comparisons) {
     return {mean, variance};
 }
 
+double weight_of(const Comparison& item, const EvaluationOptions& options) {
+    if (options.mix.empty()) return item.before.count;
+    const auto found = options.mix.find(item.fingerprint);
+    return found == options.mix.end() ? 0 : found->second;
+}
+
 struct SlowTemplate {
     std::size_t position;
     double p_value;
@@ -143,7 +149,7 @@ std::vector<Fingerprint> slower_templates(const std::vector<Comparison>& compari
     for (const auto position : holm(std::move(tests), 1 - options.confidence)) {
         const auto& item = comparisons[position];
         const double per_call = item.after.mean() - item.before.mean();
-        if (per_call >= options.material_ms && per_call * item.before.count * 100 >= options.material_percent * total_before_ms)
+        if (per_call >= options.material_ms && per_call * weight_of(item, options) * 100 >= options.material_percent * total_before_ms)
             slower.push_back(item.fingerprint);
     }
     std::sort(slower.begin(), slower.end());
@@ -194,7 +200,50 @@ bool comparable_enough(const WindowSample& before, const std::vector<Comparison>
     return have > 0 && have * 100 >= options.minimum_comparable_percent * wanted;
 }
 
+constexpr double kMany = 1e6;  ///< degrees of freedom that are as good as infinite
+
+struct GainOptions {
+    double confidence, reference_ms;
+    double drift_variance;  ///< of the logarithm of the drift
+    double most_freedom;
+};
+
+/// gain = share * (1 - ratio): the affected templates' share of the time, and the ratio of their times after and before.
+void fill_gain(domain::Evaluation& result, const Uncertain& b, const Uncertain& a, const Uncertain& unchanged, const GainOptions& options) {
+    const double vb = b.variance / (b.value * b.value), va = a.variance / (a.value * a.value);
+    const double fb = b.variance_square_over_freedom / std::pow(b.value, 4), fa = a.variance_square_over_freedom / std::pow(a.value, 4);
+    const double freedom = std::clamp(fb + fa > 0 ? (vb + va) * (vb + va) / (fb + fa) : kMany, 1.0, options.most_freedom);
+    const double quantile = base::student_t_quantile(0.5 + options.confidence / 2, freedom);
+    const double reach = quantile * std::sqrt(vb + va + options.drift_variance);
+    const double ratio = a.value / b.value;
+
+    const bool own_reference = options.reference_ms <= 0;
+    const double reference = own_reference ? result.before_ms : options.reference_ms;
+    const double share = b.value / reference;
+    // A share of its own total wavers with both its parts; of a fixed total only with itself.
+    const double share_variance =
+        own_reference ? (b.variance * unchanged.value * unchanged.value + unchanged.variance * b.value * b.value) / std::pow(reference, 4)
+                      : b.variance / (reference * reference);
+    const double from_share = (1 - ratio) * quantile * std::sqrt(share_variance);
+    const double below = share * (ratio * std::exp(reach) - ratio), above = share * (ratio - ratio * std::exp(-reach));
+    result.gain_percent = 100 * share * (1 - ratio);
+    result.low_percent = result.gain_percent - 100 * std::hypot(below, from_share);
+    result.high_percent = result.gain_percent + 100 * std::hypot(above, from_share);
+}
+
 }  // namespace
+
+std::map<Fingerprint, double> calls_of(const WindowSample& window) {
+    std::map<Fingerprint, double> calls;
+    for (const auto& [fingerprint, times] : window.templates) calls[fingerprint] = times.count;
+    return calls;
+}
+
+double total_ms(const WindowSample& window) {
+    double sum = 0;
+    for (const auto& [fingerprint, times] : window.templates) sum += times.sum;
+    return sum;
+}
 
 void WindowSample::merge(const WindowSample& other) {
     for (const auto& [fingerprint, times] : other.templates) templates[fingerprint] = templates[fingerprint] + times;
@@ -209,35 +258,27 @@ domain::Evaluation evaluate(const WindowSample& before, const WindowSample& afte
     const double machine = std::exp(drift.log_factor);
     const auto waver_before = dispersion(before), waver_after = dispersion(after);
 
-    Uncertain b, a;
-    double unchanged_ms = 0;
+    Uncertain b, a, unchanged;
     for (const auto& item : comparisons) {
+        const double calls = weight_of(item, options);
+        const double variance = waver_before.factor * calls * calls * variance_of_mean(item.before);
         if (!item.affected) {
-            unchanged_ms += item.before.sum;
+            unchanged.add(calls * item.before.mean(), variance, item.before.count - 1);
             continue;
         }
-        const double calls = item.before.count;
-        b.add(item.before.sum, waver_before.factor * calls * calls * variance_of_mean(item.before), item.before.count - 1);
+        b.add(calls * item.before.mean(), variance, item.before.count - 1);
         a.add(calls * item.after.mean() / machine, waver_after.factor * calls * calls * variance_of_mean(item.after) / (machine * machine),
               item.after.count - 1);
     }
-    result.before_ms = b.value + unchanged_ms;
-    result.after_ms = a.value + unchanged_ms;
+    result.before_ms = b.value + unchanged.value;
+    result.after_ms = a.value + unchanged.value;
     result.enough_data = comparable_enough(before, comparisons, options);
     if (b.value > 0 && a.value > 0) {
-        const double vb = b.variance / (b.value * b.value), va = a.variance / (a.value * a.value);
-        const double fb = b.variance_square_over_freedom / std::pow(b.value, 4), fa = a.variance_square_over_freedom / std::pow(a.value, 4);
-        double freedom = fb + fa > 0 ? (vb + va) * (vb + va) / (fb + fa) : 1e6;
-        if (waver_before.factor > 1 || waver_after.factor > 1)
-            freedom = std::min(freedom, std::max(3.0, waver_before.freedom + waver_after.freedom));
-        const double error = std::sqrt(vb + va + drift.variance);
-        const double reach = base::student_t_quantile(0.5 + options.confidence / 2, std::clamp(freedom, 1.0, 1e6)) * error;
-        const double ratio = a.value / b.value, share = 100 * b.value / result.before_ms;
-        result.gain_percent = share * (1 - ratio);
-        result.low_percent = share * (1 - ratio * std::exp(reach));
-        result.high_percent = share * (1 - ratio * std::exp(-reach));
+        const double least =
+            waver_before.factor > 1 || waver_after.factor > 1 ? std::max(3.0, waver_before.freedom + waver_after.freedom) : kMany;
+        fill_gain(result, b, a, unchanged, {options.confidence, options.reference_ms, drift.variance, least});
     }
-    result.slower = slower_templates(comparisons, result.before_ms, machine, options);
+    result.slower = slower_templates(comparisons, options.reference_ms > 0 ? options.reference_ms : result.before_ms, machine, options);
     result.verdict = verdict_of(result, comparisons.size(), options);
     return result;
 }

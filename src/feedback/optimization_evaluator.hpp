@@ -39,11 +39,20 @@ struct EvaluationOptions {
     /// Templates that the change can touch. The others are taken as unchanged: they count in the total, tell how much the
     /// machine as a whole drifted between the windows, and bring no noise into the gain. Empty means all can be touched.
     std::set<domain::Fingerprint> affected;
+    /// Calls that weigh the templates; empty = those of `before`. With the mix and the time of one baseline, several evaluations
+    /// are shares of one and the same workload.
+    std::map<domain::Fingerprint, double> mix;
+    double reference_ms = 0;  ///< what percentages are of; 0 = the time before of the mix
 };
 
-/// Compares the same mix of calls (that of `before`) at the mean times of both windows. Templates seen on one side only are
-/// reported with zero calls on the other and left out. The interval is Welch's per template carried to the logarithm of the
-/// ratio by the delta method, widened by the over-dispersion that sub-windows show. Pure.
+/// Calls by template, and the time of them all.
+std::map<domain::Fingerprint, double> calls_of(const WindowSample& window);
+double total_ms(const WindowSample& window);
+
+/// Compares the same mix of calls at the mean times of both windows. Templates seen on one side only are reported with zero
+/// calls on the other and left out. The interval is Welch's per template carried to the logarithm of the ratio after/before by
+/// the delta method, widened by the over-dispersion that sub-windows show, and joined with that of the affected templates'
+/// share of the time (MOVER, Zou and Donner 2008). Pure.
 domain::Evaluation evaluate(const WindowSample& before, const WindowSample& after, const EvaluationOptions& options = {});
 
 /// What to do with an action that has been measured.

@@ -75,6 +75,37 @@ TEST(OptimizationEvaluator, UnaffectedTemplatesCountInTheTotalOnly) {
     EXPECT_NEAR(focused.gain_percent, 100 * before.templates[kA].sum * 0.8 / focused.before_ms, 2);
 }
 
+TEST(OptimizationEvaluator, OneBaselineMakesGainsSharesOfOneWorkload) {
+    WindowSample before, after;
+    before.templates = {{kA, constant(10, 10)}, {kB, constant(10, 1)}};
+    after.templates = {{kA, constant(10, 5)}, {kB, constant(10, 1)}};
+    EvaluationOptions options;
+    options.affected = {kA};
+    options.mix = {{kA, 100}, {kB, 500}};
+    options.reference_ms = 10'000;
+    const auto result = evaluate(before, after, options);
+    EXPECT_DOUBLE_EQ(result.before_ms, 1500);
+    EXPECT_DOUBLE_EQ(result.after_ms, 1000);
+    EXPECT_DOUBLE_EQ(result.gain_percent, 5);
+}
+
+TEST(OptimizationEvaluator, TheShareOfTheAffectedTemplatesIsUncertainToo) {
+    Random random(31);
+    EvaluationOptions options;
+    options.affected = {kA};
+    int held = 0;
+    constexpr int kRounds = 600;
+    for (int round = 0; round < kRounds; ++round) {
+        WindowSample before, after;
+        before.templates = {{kA, lognormal(random, 40, 10, 0.5)}, {kB, lognormal(random, 40, 30, 0.5)}};
+        after.templates = {{kA, lognormal(random, 40, 0.1, 0.5)}, {kB, lognormal(random, 40, 30, 0.5)}};
+        const auto result = evaluate(before, after, options);
+        const double truth = 100 * (10 - 0.1) / 40;
+        held += result.low_percent <= truth && truth <= result.high_percent ? 1 : 0;
+    }
+    EXPECT_NEAR(static_cast<double>(held) / kRounds, 0.95, 0.03);
+}
+
 TEST(OptimizationEvaluator, AMachineThatSlowedDownAsAWholeBlamesNobody) {
     Random random(6);
     WindowSample before, after;
