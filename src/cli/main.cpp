@@ -1,6 +1,9 @@
-#include <fmt/core.h>
+#include "base/folder.hpp"
+#include "base/interrupt.hpp"
+#include "cli/commands.hpp"
 
-int main() {
-    fmt::print("orrery {}\n", ORRERY_VERSION);
-    return 0;
+int main(int count, char** arguments) {
+    orrery::base::reaper::start();
+    orrery::base::install_interrupt_handler();
+    return orrery::cli::run(count, arguments, ORRERY_VERSION);
 }

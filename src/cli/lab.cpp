@@ -1,0 +1,84 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "engine/json.hpp"
+#include "engine/labs.hpp"
+
+namespace orrery::cli {
+namespace {
+
+engine::Json document(const lab::LabInfo& lab) {
+    return {{"id", lab.id},
+            {"workload", lab::to_string(lab.workload)},
+            {"scale", lab.scale},
+            {"seed", lab.seed},
+            {"running", lab.running},
+            {"uri", lab.uri},
+            {"folder", lab.folder.string()},
+            {"ground_truth", lab.truth_file.empty() ? engine::Json() : engine::Json(lab.truth_file.string())}};
+}
+
+base::Result<int> up(const Invocation& invocation, const engine::LabRequest& request) {
+    ORRERY_ASSIGN(const auto lab, engine::lab_up(invocation.context, request));
+    if (invocation.format == Format::json)
+        ORRERY_TRY(print(engine::to_text(document(lab))));
+    else
+        ORRERY_TRY(print(lab.uri + "\n"));
+    return int{kOk};
+}
+
+base::Result<int> down(const Invocation& invocation, const std::string& which) {
+    ORRERY_ASSIGN(const auto gone, engine::lab_down(which));
+    if (invocation.format == Format::json) {
+        ORRERY_TRY(print(engine::to_text({{"stopped", gone}})));
+        return int{kOk};
+    }
+    for (const auto& id : gone) ORRERY_TRY(print(id + "\n"));
+    return int{kOk};
+}
+
+base::Result<int> list(const Invocation& invocation) {
+    ORRERY_ASSIGN(const auto labs, engine::lab_list());
+    if (invocation.format == Format::json) {
+        engine::Json rows = engine::Json::array();
+        for (const auto& lab : labs) rows.push_back(document(lab));
+        ORRERY_TRY(print(engine::to_text({{"labs", std::move(rows)}})));
+        return int{kOk};
+    }
+    Table table{{{"lab"}, {"workload"}, {"scale", Align::right}, {"seed", Align::right}, {"state"}, {"uri", Align::left, true}}, {}};
+    for (const auto& lab : labs)
+        table.rows.push_back({lab.id, std::string(lab::to_string(lab.workload)), fmt::format("{:g}", lab.scale),
+                              fmt::format("{}", lab.seed), lab.running ? "running" : "stopped", lab.uri});
+    ORRERY_TRY(print(invocation, table));
+    return int{kOk};
+}
+
+}  // namespace
+
+void add_lab(CLI::App& app, Invocation& invocation) {
+    auto* command = app.add_subcommand("lab", "Private clusters with generated workloads, to try things on");
+    command->require_subcommand(1);
+
+    auto* up_command = command->add_subcommand("up", "Make a cluster, fill it, print its URI; it stays up until lab down");
+    auto request = std::make_shared<engine::LabRequest>();
+    up_command->add_option("--workload", request->workload, "shop or tpch")->type_name("NAME")->capture_default_str();
+    up_command->add_option("--scale", request->scale, "Scale of the data")
+        ->check(CLI::Range(0.0001, 1000.0))
+        ->type_name("N")
+        ->capture_default_str();
+    up_command->add_option("--seed", request->seed, "Seed of the data")->type_name("N")->capture_default_str();
+    up_command->add_option("--dir", request->folder, "Where to put it; empty or new")->type_name("DIR");
+    up_command->callback([&invocation, request] { invocation.command = [&invocation, request] { return up(invocation, *request); }; });
+
+    auto* down_command = command->add_subcommand("down", "Stop a cluster and remove it");
+    auto which = std::make_shared<std::string>();
+    down_command->add_option("lab", *which, "Its id or folder; all when left out")->type_name("LAB");
+    down_command->callback([&invocation, which] { invocation.command = [&invocation, which] { return down(invocation, *which); }; });
+
+    auto* list_command = command->add_subcommand("list", "List the clusters there are");
+    list_command->callback([&invocation] { invocation.command = [&invocation] { return list(invocation); }; });
+}
+
+}  // namespace orrery::cli
