@@ -39,6 +39,28 @@ base::Result<int> down(const Invocation& invocation, const std::string& which) {
     return int{kOk};
 }
 
+struct LoadOptions {
+    engine::LabLoadRequest request;
+    std::string duration = "60s";
+};
+
+base::Result<int> load(const Invocation& invocation, LoadOptions options) {
+    ORRERY_ASSIGN(const auto duration, duration_option(options.duration));
+    if (duration) options.request.duration = *duration;
+    const auto& request = options.request;
+    ORRERY_ASSIGN(const auto report, engine::lab_load(invocation.context, request));
+    if (invocation.format == Format::json)
+        ORRERY_TRY(print(engine::to_text({{"lab", report.lab},
+                                          {"executed", report.executed},
+                                          {"failed", report.failed},
+                                          {"shed", report.shed},
+                                          {"seconds", report.seconds}})));
+    else
+        ORRERY_TRY(print(fmt::format("{}: {} statements in {:.1f} s, {} failed, {} shed\n", report.lab, report.executed, report.seconds,
+                                     report.failed, report.shed)));
+    return int{report.failed > 0 ? kPartialResult : kOk};
+}
+
 base::Result<int> list(const Invocation& invocation) {
     ORRERY_ASSIGN(const auto labs, engine::lab_list());
     if (invocation.format == Format::json) {
@@ -76,6 +98,16 @@ void add_lab(CLI::App& app, Invocation& invocation) {
     auto which = std::make_shared<std::string>();
     down_command->add_option("lab", *which, "Its id or folder; all when left out")->type_name("LAB");
     down_command->callback([&invocation, which] { invocation.command = [&invocation, which] { return down(invocation, *which); }; });
+
+    auto* load_command = command->add_subcommand("load", "Run a lab's own workload on it for a while");
+    auto load_request = std::make_shared<LoadOptions>();
+    load_command->add_option("lab", load_request->request.lab, "Its id or folder; the newest when left out")->type_name("LAB");
+    load_command->add_option("--duration", load_request->duration, "How long")->type_name("DURATION")->capture_default_str();
+    load_command->add_option("--rate", load_request->request.rate, "Multiplies the rates of the statements")
+        ->check(CLI::Range(0.01, 1000.0));
+    load_command->add_option("--seed", load_request->request.seed, "Seed of the parameters")->type_name("N");
+    load_command->callback(
+        [&invocation, load_request] { invocation.command = [&invocation, load_request] { return load(invocation, *load_request); }; });
 
     auto* list_command = command->add_subcommand("list", "List the clusters there are");
     list_command->callback([&invocation] { invocation.command = [&invocation] { return list(invocation); }; });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,22 @@ struct LabRequest {
     std::uint64_t seed = 1;
     std::string folder;  ///< empty = one of Orrery's own
 };
+
+struct LabLoadRequest {
+    std::string lab;                             ///< id or folder; empty = the newest
+    std::chrono::milliseconds duration{60'000};  ///< or until a stop request
+    double rate = 1;                             ///< multiplies the rates of the statements
+    std::uint64_t seed = 1;                      ///< of the statements' parameters
+};
+
+struct LabLoadReport {
+    std::string lab;
+    std::int64_t executed = 0, failed = 0, shed = 0;  ///< shed: came too late to be worth running
+    double seconds = 0;
+};
+
+/// Runs a lab's own workload on it: a shop's statements at their rates, TPC-H's queries one after the other.
+base::Result<LabLoadReport> lab_load(const Context& context, const LabLoadRequest& request);
 
 base::Result<lab::LabInfo> lab_up(const Context& context, const LabRequest& request);
 /// All when `which` is empty. Returns the ids taken down; naming one that does not exist is a `missing_object` error.

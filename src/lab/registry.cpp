@@ -159,10 +159,11 @@ base::Result<LabInfo> lab_up(const LabOptions& options, const std::stop_token& s
     lab.seed = options.seed;
     lab.id = new_id(options.workload, lab.reference);
     ORRERY_ASSIGN(const auto registry, registry_folder(options.registry));
-    lab.folder = fs::absolute(options.folder).lexically_normal();
     if (options.folder.empty()) {
         ORRERY_ASSIGN(const auto cache, base::cache_folder());
         lab.folder = cache / "labs" / lab.id;
+    } else {
+        lab.folder = fs::absolute(options.folder).lexically_normal();
     }
     if (fs::exists(lab.folder) && !fs::is_empty(lab.folder))
         return base::unexpected(base::ErrorKind::invalid_input, lab.folder.string() + " is not empty", "",

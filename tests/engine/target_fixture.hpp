@@ -21,7 +21,8 @@ namespace orrery::engine::testing {
 class TargetFixture : public ::testing::Test {
 protected:
     static void SetUpTestSuite() {
-        auto made = pg::PrivateCluster::create({.settings = {{"shared_preload_libraries", "pg_stat_statements"}, {"autovacuum", "off"}}});
+        auto made = pg::PrivateCluster::create({.settings = {{"shared_preload_libraries", "pg_stat_statements"}, {"autovacuum", "off"}},
+                                                .durable = true});  // tests kill it and look at what it had committed
         ASSERT_TRUE(made) << made.error().to_text();
         cluster_ = std::make_unique<pg::PrivateCluster>(std::move(*made));
         const auto started = cluster_->start();
