@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <map>
+#include <cctype>
 
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
@@ -16,17 +16,21 @@ void add_global_options(CLI::App& app, Invocation& invocation) {
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_option("--store", invocation.store, "SQLite file that holds the history")->type_name("URL");
-    const std::map<std::string, Format> formats{{"table", Format::table}, {"json", Format::json}, {"csv", Format::csv}};
-    app.add_option("--format", invocation.format, "table, json or csv")
-        ->transform(CLI::Transformer(formats, CLI::ignore_case))
-        ->check(CLI::IsMember({Format::table, Format::json, Format::csv}))
-        ->type_name("FORMAT")
-        ->option_text("FORMAT");
+    app.add_option("--format", invocation.format_name, "table, json or csv")->type_name("FORMAT");
     app.add_flag("--quiet,-q", invocation.quiet, "No progress, no remarks; only results and errors");
     app.add_flag("--verbose,-v", invocation.verbose, "Say more on standard error");
 }
 
+base::Result<Format> format_from(const std::string& name) {
+    if (name == "table") return Format::table;
+    if (name == "json") return Format::json;
+    if (name == "csv") return Format::csv;
+    return base::unexpected(base::ErrorKind::invalid_input, fmt::format("there is no format \"{}\"", name), "",
+                            "Give --format table, json or csv.");
+}
+
 base::Result<void> prepare(Invocation& invocation) {
+    ORRERY_ASSIGN(invocation.format, format_from(invocation.format_name));
     base::set_quiet(invocation.quiet);
     base::set_log_level(invocation.quiet ? base::LogLevel::warning : invocation.verbose ? base::LogLevel::debug : base::LogLevel::info);
     if (!invocation.config_file.empty()) ORRERY_TRY(invocation.context.settings.load(invocation.config_file));
@@ -47,7 +51,11 @@ int usage_error(const CLI::App& app, const CLI::ParseError& failure) {
     while (!where->get_subcommands().empty()) where = where->get_subcommands().front();
     std::string name = where->get_name();
     for (const CLI::App* up = where->get_parent(); up != nullptr; up = up->get_parent()) name = up->get_name() + " " + name;
-    print_error({base::ErrorKind::invalid_input, failure.what(), "", fmt::format("{} --help shows what can be given.", name), ""});
+    std::string message = failure.what();
+    if (const auto rest = app.remaining(true); !rest.empty() && rest.front()[0] != '-')
+        message = fmt::format("{} has no command \"{}\"", name, rest.front());
+    if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+    print_error({base::ErrorKind::invalid_input, message, "", fmt::format("{} --help shows what can be given.", name), ""});
     return kUsageError;
 }
 

@@ -30,7 +30,8 @@ base::Result<int> show(const Invocation& invocation, const engine::DemoRequest& 
     text.back() = '.';
     text += '\n';
     if (!report.uri.empty())
-        text += fmt::format("The server still runs: {}\n  stop it with: pg_ctl -D {}/data stop\n", report.uri, report.folder);
+        text += fmt::format("The server still runs: {}\n  end it with: kill -INT {} && sleep 1 && rm -r {}\n", report.uri,
+                            report.postmaster, report.folder);
     ORRERY_TRY(print(text));
     return int{kOk};
 }
@@ -45,8 +46,7 @@ void add_demo(CLI::App& app, Invocation& invocation) {
         ->capture_default_str();
     command->add_option("--scale", request->scale, "Size of the data; 1 is about 2.5 million rows")
         ->check(CLI::Range(0.001, 100.0))
-        ->type_name("N")
-        ->capture_default_str();
+        ->option_text("N=1");
     command->add_flag("--keep", request->keep, "Leave the server running at the end");
     command->callback([&invocation, request] { invocation.command = [&invocation, request] { return show(invocation, *request); }; });
 }

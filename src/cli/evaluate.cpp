@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "cli/commands.hpp"
@@ -22,6 +24,16 @@ std::string_view to_string(feedback::Decision decision) {
     return "undecided";
 }
 
+/// Those that ran on both sides, the largest change of time first; JSON has them all.
+std::vector<domain::TemplateEffect> by_effect(std::vector<domain::TemplateEffect> templates) {
+    std::erase_if(templates, [](const auto& t) { return t.calls_before == 0 || t.calls_after == 0; });
+    const auto effect = [](const auto& t) { return t.calls_before * std::abs(t.mean_after_ms - t.mean_before_ms); };
+    std::stable_sort(templates.begin(), templates.end(), [&](const auto& a, const auto& b) { return effect(a) > effect(b); });
+    constexpr std::size_t kMost = 20;
+    if (templates.size() > kMost) templates.resize(kMost);
+    return templates;
+}
+
 base::Result<int> show(const Invocation& invocation, const Options& options) {
     ORRERY_ASSIGN(const auto result, engine::evaluate(invocation.context, options.target, options.id));
     const auto& e = result.evaluation;
@@ -41,7 +53,7 @@ base::Result<int> show(const Invocation& invocation, const Options& options) {
                  {"ms after", Align::right},
                  {"p", Align::right}},
                 {}};
-    for (const auto& t : e.templates)
+    for (const auto& t : by_effect(e.templates))
         table.rows.push_back({t.fingerprint.hex(), number_cell(t.calls_before, 0), number_cell(t.calls_after, 0),
                               number_cell(t.mean_before_ms, 3), number_cell(t.mean_after_ms, 3), number_cell(t.p_value, 4)});
     ORRERY_TRY(print(invocation, table));

@@ -22,10 +22,11 @@ struct Invocation {
     std::string config_file;
     std::vector<std::string> settings;  ///< KEY=VALUE
     std::string store;
-    Format format = Format::table;
+    std::string format_name = "table";
     bool quiet = false;
     bool verbose = false;
 
+    Format format = Format::table;
     engine::Context context;  ///< ready when `command` runs
     std::function<base::Result<int>()> command;
 };

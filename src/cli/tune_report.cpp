@@ -42,7 +42,10 @@ std::string tune_summary(const engine::TuneReport& report) {
                             o.low_percent, o.high_percent);
         text += fmt::format("Templates slower by more than the limit: {}.\n", o.slower.size());
     }
-    text += fmt::format("Database time explained by known statements: {:.1f} %.\n", report.coverage_percent);
+    if (report.workload.statements.empty())
+        text += "No statement ran while the database was observed.\n";
+    else
+        text += fmt::format("Database time explained by known statements: {:.1f} %.\n", report.coverage_percent);
     for (const auto& warning : report.advice.warnings) text += fmt::format("Note: {}\n", warning);
     return text;
 }

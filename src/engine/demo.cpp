@@ -82,6 +82,7 @@ base::Result<DemoReport> demo(const Context& context, const DemoRequest& request
     if (request.keep) {
         report.uri = cluster.uri(kDatabase);
         report.folder = cluster.folder().string();
+        report.postmaster = cluster.postmaster_pid();
     } else {
         ORRERY_TRY(cluster.destroy());
     }

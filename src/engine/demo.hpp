@@ -34,6 +34,7 @@ struct DemoReport {
     std::string theme;
     std::string uri;  ///< with `keep`: where the server still is
     std::string folder;
+    int postmaster = 0;
 };
 
 /// Ends within four minutes on two cores. Nothing of it stays, whatever happens, unless `keep`.

@@ -5,6 +5,11 @@
 namespace orrery::engine {
 namespace {
 
+/// -0 would look odd.
+double plain(double number) {
+    return number == 0 ? 0 : number;
+}
+
 Json columns_of(const domain::IndexSpec& spec) {
     Json columns = Json::array();
     for (const auto& key : spec.keys) columns.push_back(key.sql());
@@ -56,9 +61,9 @@ Json to_json(const domain::Recommendation& r) {
             {"method", r.spec.method},
             {"unique", r.spec.unique},
             {"estimated_size_bytes", r.estimated_size.value},
-            {"benefit_cost", r.benefit_cost.value},
-            {"benefit_percent", r.benefit_percent},
-            {"write_cost", r.write_cost.value},
+            {"benefit_cost", plain(r.benefit_cost.value)},
+            {"benefit_percent", plain(r.benefit_percent)},
+            {"write_cost", plain(r.write_cost.value)},
             {"queries", std::move(queries)},
             {"why", r.why}};
 }

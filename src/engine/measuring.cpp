@@ -20,7 +20,7 @@ base::Result<feedback::WindowSample> window_of(domain::Store& store, domain::Ser
             const auto found = fingerprints.find(delta.key);
             if (found == fingerprints.end() || delta.counters.calls <= 0) continue;
             if (database != 0 && delta.key.database != database) continue;
-            if (!relevant.empty() && !relevant.contains(found->second)) continue;
+            if (!relevant.contains(found->second)) continue;
             const base::Moments times{static_cast<double>(delta.counters.calls), delta.counters.exec_ms, delta.counters.exec_square_ms2};
             part[found->second] = part[found->second] + times;
         }

@@ -19,10 +19,10 @@
 namespace orrery::engine {
 
 /// Execution times per template over the intervals, one part for each interval. Statements of other databases (0 = all are
-/// wanted) and of templates outside `relevant` (empty = all are wanted) are left out.
+/// wanted) and of templates that are not `relevant` are left out.
 base::Result<feedback::WindowSample> window_of(domain::Store& store, domain::ServerId server,
                                                std::span<const domain::QueryLogInterval> intervals, domain::Oid database,
-                                               const std::set<domain::Fingerprint>& relevant = {});
+                                               const std::set<domain::Fingerprint>& relevant);
 
 /// Which user tables each template touches, from its text.
 class TemplateTables {

@@ -66,6 +66,7 @@ base::Result<domain::Workload> collected_workload(domain::Store& store, domain::
     if (workload.statements.empty())
         return base::unexpected(ErrorKind::missing_object, "no workload of this database has been collected yet", "",
                                 "Let orrery collect --target ... run for a while, or give --workload FILE.");
+    if (from == base::from_unix_ms(0)) workload.source = fmt::format("everything collected until {}", base::to_iso8601(to));
     return workload;
 }
 

@@ -49,7 +49,7 @@ struct Recovery {
 struct Trial {
     WindowSample before;
     std::function<base::Result<WindowSample>()> measure;  ///< one window, with the action in place
-    std::set<domain::Fingerprint> affected;               ///< templates that touch the table; empty = all
+    std::set<domain::Fingerprint> affected;               ///< templates that touch the table
     int windows = 3;                                      ///< measured at most, while undecided
     EvaluationOptions evaluation;                         ///< `affected` is taken from above
 };

@@ -185,18 +185,22 @@ std::vector<Comparison> compare(const WindowSample& before, const WindowSample& 
         const bool comparable = std::min(b.count, a.count) >= std::max(2.0, options.minimum_calls);
         const double p = comparable ? base::welch(b, a, options.confidence).p_value : 1;
         result.templates.push_back({fingerprint, b.count, a.count, b.mean(), a.mean(), p});
-        if (comparable) comparisons.push_back({fingerprint, b, a, options.affected.empty() || options.affected.contains(fingerprint)});
+        if (comparable) comparisons.push_back({fingerprint, b, a, !options.affected || options.affected->contains(fingerprint)});
     }
     return comparisons;
 }
 
-/// Share of the affected templates' time before that lies in comparable ones.
-bool comparable_enough(const WindowSample& before, const std::vector<Comparison>& comparisons, const EvaluationOptions& options) {
-    double wanted = 0, have = 0;
-    for (const auto& [fingerprint, times] : before.templates)
-        if (options.affected.empty() || options.affected.contains(fingerprint)) wanted += times.sum;
+/// Whether enough of the affected templates' time lies in comparable ones. When none of them ran at all, nothing is missing.
+bool comparable_enough(const domain::Evaluation& result, const std::vector<Comparison>& comparisons, const EvaluationOptions& options) {
+    double wanted = 0, have = 0, ran = 0;
+    for (const auto& effect : result.templates) {
+        if (options.affected && !options.affected->contains(effect.fingerprint)) continue;
+        wanted += effect.calls_before * effect.mean_before_ms;
+        ran += effect.calls_before + effect.calls_after;
+    }
     for (const auto& item : comparisons)
         if (item.affected) have += item.before.sum;
+    if (options.affected && ran == 0) return !result.templates.empty();
     return have > 0 && have * 100 >= options.minimum_comparable_percent * wanted;
 }
 
@@ -272,7 +276,7 @@ domain::Evaluation evaluate(const WindowSample& before, const WindowSample& afte
     }
     result.before_ms = b.value + unchanged.value;
     result.after_ms = a.value + unchanged.value;
-    result.enough_data = comparable_enough(before, comparisons, options);
+    result.enough_data = comparable_enough(result, comparisons, options);
     if (b.value > 0 && a.value > 0) {
         const double least =
             waver_before.factor > 1 || waver_after.factor > 1 ? std::max(3.0, waver_before.freedom + waver_after.freedom) : kMany;

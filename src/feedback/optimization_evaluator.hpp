@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -37,8 +38,8 @@ struct EvaluationOptions {
     /// Share of the affected templates' time that must be comparable for `enough_data`.
     double minimum_comparable_percent = 80;
     /// Templates that the change can touch. The others are taken as unchanged: they count in the total, tell how much the
-    /// machine as a whole drifted between the windows, and bring no noise into the gain. Empty means all can be touched.
-    std::set<domain::Fingerprint> affected;
+    /// machine as a whole drifted between the windows, and bring no noise into the gain. Absent = all can be touched.
+    std::optional<std::set<domain::Fingerprint>> affected;
     /// Calls that weigh the templates; empty = those of `before`. With the mix and the time of one baseline, several evaluations
     /// are shares of one and the same workload.
     std::map<domain::Fingerprint, double> mix;

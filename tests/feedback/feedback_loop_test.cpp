@@ -304,6 +304,7 @@ WindowSample window_of(double mean, double count = 200) {
 
 TEST_F(FeedbackLoopTest, ATrialKeepsWhatPaysAndUndoesWhatDoesNot) {
     Trial trial;
+    trial.affected = {domain::Fingerprint{7}};
     trial.before = window_of(10);
     trial.measure = [] { return base::Result<WindowSample>(window_of(2)); };
     auto outcome = process.loop.try_out(create_advice(), trial);
@@ -323,6 +324,7 @@ TEST_F(FeedbackLoopTest, ATrialKeepsWhatPaysAndUndoesWhatDoesNot) {
 
 TEST_F(FeedbackLoopTest, ATrialMeasuresLongerWhileItCannotTell) {
     Trial trial;
+    trial.affected = {domain::Fingerprint{7}};
     trial.before = window_of(10);
     int measured = 0;
     trial.measure = [&] {
@@ -333,6 +335,16 @@ TEST_F(FeedbackLoopTest, ATrialMeasuresLongerWhileItCannotTell) {
     const auto outcome = process.loop.try_out(create_advice(), trial);
     ASSERT_TRUE(outcome);
     EXPECT_EQ(measured, 2) << "two calls can be compared, one cannot";
+    EXPECT_EQ(outcome->action.state, ActionState::kept);
+}
+
+TEST_F(FeedbackLoopTest, ADroppedIndexOnATableThatNothingTouchedIsNotMissed) {
+    server.indexes["orders_customer_id_idx"] = {kDefinition, true, false};
+    Trial trial;
+    trial.before = window_of(10);
+    trial.measure = [] { return base::Result<WindowSample>(window_of(10)); };
+    const auto outcome = process.loop.try_out(drop_advice(), trial);
+    ASSERT_TRUE(outcome) << outcome.error().to_text();
     EXPECT_EQ(outcome->action.state, ActionState::kept);
 }
 

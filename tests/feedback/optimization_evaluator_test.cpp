@@ -67,7 +67,7 @@ TEST(OptimizationEvaluator, UnaffectedTemplatesCountInTheTotalOnly) {
     before.templates = {{kA, lognormal(random, 400, 5, 0.3)}, {kB, lognormal(random, 30, 200, 1)}};
     after.templates = {{kA, lognormal(random, 400, 1, 0.3)}, {kB, lognormal(random, 30, 200, 1)}};
     EvaluationOptions options;
-    options.affected = {kA};
+    options.affected = std::set<Fingerprint>{kA};
     const auto focused = evaluate(before, after, options);
     const auto whole = evaluate(before, after);
     EXPECT_GT(focused.low_percent, 0);
@@ -80,7 +80,7 @@ TEST(OptimizationEvaluator, OneBaselineMakesGainsSharesOfOneWorkload) {
     before.templates = {{kA, constant(10, 10)}, {kB, constant(10, 1)}};
     after.templates = {{kA, constant(10, 5)}, {kB, constant(10, 1)}};
     EvaluationOptions options;
-    options.affected = {kA};
+    options.affected = std::set<Fingerprint>{kA};
     options.mix = {{kA, 100}, {kB, 500}};
     options.reference_ms = 10'000;
     const auto result = evaluate(before, after, options);
@@ -92,7 +92,7 @@ TEST(OptimizationEvaluator, OneBaselineMakesGainsSharesOfOneWorkload) {
 TEST(OptimizationEvaluator, TheShareOfTheAffectedTemplatesIsUncertainToo) {
     Random random(31);
     EvaluationOptions options;
-    options.affected = {kA};
+    options.affected = std::set<Fingerprint>{kA};
     int held = 0;
     constexpr int kRounds = 600;
     for (int round = 0; round < kRounds; ++round) {
@@ -114,7 +114,7 @@ TEST(OptimizationEvaluator, AMachineThatSlowedDownAsAWholeBlamesNobody) {
         after.templates[Fingerprint{i}] = lognormal(random, 500, 4 * 1.5, 0.4);
     }
     EvaluationOptions options;
-    options.affected = {kA};
+    options.affected = std::set<Fingerprint>{kA};
     const auto result = evaluate(before, after, options);
     EXPECT_TRUE(result.slower.empty());
     EXPECT_LT(result.low_percent, 0);
