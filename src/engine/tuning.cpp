@@ -79,6 +79,26 @@ std::vector<domain::Recommendation> in_order(std::vector<domain::Recommendation>
     return recommendations;
 }
 
+/// What looked like a gain and could not be proven while the machine was busier gets one more trial now that the rest is in place.
+base::Result<void> second_chances(Run& run, Applier& applier, TuneReport& report) {
+    for (std::size_t i = 0; i < report.steps.size(); ++i) {
+        auto& step = report.steps[i];
+        const bool unproven = step.action && step.action->state == domain::ActionState::reverted && step.evaluation &&
+                              step.evaluation->gain_percent > 0 && step.evaluation->slower.empty() &&
+                              step.judgement.decision == feedback::Decision::undecided;
+        if (!unproven) continue;
+        auto again = run.try_out(applier, step.recommendation);
+        if (!again) {
+            if (again.error().kind != base::ErrorKind::cancelled) return base::unexpected(std::move(again).error());
+            report.interrupted = true;
+            return {};
+        }
+        step = *std::move(again);
+        log_step(step, i + 1, report.steps.size());
+    }
+    return {};
+}
+
 base::Result<void> apply_all(Run& run, TuneReport& report) {
     ORRERY_ASSIGN(const auto applier, Applier::open(run.context, run.store, run.request.target));
     const auto recommendations = in_order(report.advice.recommendations);
@@ -92,7 +112,7 @@ base::Result<void> apply_all(Run& run, TuneReport& report) {
         report.steps.push_back(*std::move(step));
         log_step(report.steps.back(), report.steps.size(), recommendations.size());
     }
-    return {};
+    return second_chances(run, *applier, report);
 }
 
 }  // namespace
