@@ -51,15 +51,15 @@ char char_at(const SqlRows& rows, std::size_t row, std::size_t column) {
     return text.empty() ? ' ' : text.front();
 }
 
-std::vector<int> numbers_of(std::string_view text, char separator = ' ') {
-    std::vector<int> numbers;
+std::vector<std::int64_t> numbers_of(std::string_view text) {
+    std::vector<std::int64_t> numbers;
     const char* at = text.data();
     const char* const end = at + text.size();
     while (at < end) {
-        int number = 0;
+        std::int64_t number = 0;
         const auto read = std::from_chars(at, end, number);
         if (read.ec == std::errc{}) numbers.push_back(number);
-        at = std::find(read.ptr, end, separator);
+        at = std::find(read.ptr, end, ' ');
         if (at < end) ++at;
     }
     return numbers;
@@ -246,10 +246,7 @@ std::string index_sql() {
         "CASE WHEN NOT l.locked THEN pg_catalog.pg_get_expr(i.indpred, i.indrelid) END, i.indpred IS NOT NULL, "
         "CASE WHEN NOT l.locked AND i.indexprs IS NOT NULL THEN ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k, true) "
         "FROM pg_catalog.generate_series(1, i.indnkeyatts) AS k ORDER BY k) END, "
-        "ARRAY(SELECT CASE WHEN o.opcdefault THEN '' WHEN n2.nspname = 'pg_catalog' THEN pg_catalog.quote_ident(o.opcname) "
-        "ELSE pg_catalog.quote_ident(n2.nspname) || '.' || pg_catalog.quote_ident(o.opcname) END "
-        "FROM pg_catalog.unnest(i.indclass::oid[]) WITH ORDINALITY AS u(class, k) JOIN pg_catalog.pg_opclass o ON o.oid = u.class "
-        "JOIN pg_catalog.pg_namespace n2 ON n2.oid = o.opcnamespace ORDER BY u.k), "
+        "i.indclass::text, "
         "ARRAY(SELECT CASE WHEN co.oid IS NULL OR co.oid = coalesce(a.attcollation, 100) THEN '' "
         "WHEN n3.nspname = 'pg_catalog' THEN pg_catalog.quote_ident(co.collname) "
         "ELSE pg_catalog.quote_ident(n3.nspname) || '.' || pg_catalog.quote_ident(co.collname) END "
@@ -288,15 +285,28 @@ std::string without_outer_parentheses(std::string text) {
     return text.substr(1, text.size() - 2);
 }
 
-std::string column_name(const Table& table, int number) {
+std::string column_name(const Table& table, std::int64_t number) {
     const auto found =
         std::find_if(table.columns.begin(), table.columns.end(), [&](const Column& column) { return column.number == number; });
     return found == table.columns.end() ? std::string() : found->name;
 }
 
+/// Operator classes that are not their type's default, by OID.
+using OpclassNames = std::unordered_map<Oid, std::string>;
+base::Result<OpclassNames> read_opclasses(domain::SqlSession& session) {
+    ORRERY_ASSIGN(
+        const auto rows,
+        session.query("SELECT o.oid, CASE WHEN n.nspname = 'pg_catalog' THEN pg_catalog.quote_ident(o.opcname) "
+                      "ELSE pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.opcname) END "
+                      "FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace WHERE NOT o.opcdefault"));
+    OpclassNames names;
+    for (std::size_t row = 0; row < rows.size(); ++row) names.emplace(oid_at(rows, row, 0), string_at(rows, row, 1));
+    return names;
+}
+
 constexpr int kDescending = 1, kNullsFirst = 2;  // bits of pg_index.indoption
 
-domain::IndexSpec spec_at(const SqlRows& rows, std::size_t row, const Table& table) {
+domain::IndexSpec spec_at(const SqlRows& rows, std::size_t row, const Table& table, const OpclassNames& special) {
     domain::IndexSpec spec;
     spec.table = table.name;
     spec.method = string_at(rows, row, 4);
@@ -305,7 +315,7 @@ domain::IndexSpec spec_at(const SqlRows& rows, std::size_t row, const Table& tab
     const auto attributes = numbers_of(rows.text(row, 17));
     const auto options = numbers_of(rows.text(row, 18));
     const auto expressions = rows.array(row, 24);
-    const auto opclasses = rows.array(row, 25);
+    const auto opclasses = numbers_of(rows.text(row, 25));
     const auto collations = rows.array(row, 26);
     for (std::size_t i = 0; i < attributes.size(); ++i) {
         if (i >= key_count) {
@@ -317,10 +327,11 @@ domain::IndexSpec spec_at(const SqlRows& rows, std::size_t row, const Table& tab
             key.column = column_name(table, attributes[i]);
         else
             key.expression = i < expressions.size() ? without_outer_parentheses(expressions[i]) : std::string(kUnreadExpression);
-        const int option = i < options.size() ? options[i] : 0;
+        const auto option = i < options.size() ? options[i] : 0;
         key.descending = (option & kDescending) != 0;
         key.nulls_first = (option & kNullsFirst) != 0;
-        if (i < opclasses.size()) key.opclass = opclasses[i];
+        const auto opclass = i < opclasses.size() ? special.find(static_cast<Oid>(opclasses[i])) : special.end();
+        if (opclass != special.end()) key.opclass = opclass->second;
         if (i < collations.size()) key.collation = collations[i];
         spec.keys.push_back(std::move(key));
     }
@@ -330,6 +341,7 @@ domain::IndexSpec spec_at(const SqlRows& rows, std::size_t row, const Table& tab
 }
 
 base::Result<void> read_indexes(domain::SqlSession& session, Catalog& catalog, const TablePlaces& places) {
+    ORRERY_ASSIGN(const auto special, read_opclasses(session));
     ORRERY_ASSIGN(const auto rows, query_around_locks(session, index_sql()));
     for (std::size_t row = 0; row < rows.size(); ++row) {
         const auto place = places.find(oid_at(rows, row, 3));
@@ -338,7 +350,7 @@ base::Result<void> read_indexes(domain::SqlSession& session, Catalog& catalog, c
         domain::Index index;
         index.oid = oid_at(rows, row, 0);
         index.name = {string_at(rows, row, 1), string_at(rows, row, 2)};
-        index.spec = spec_at(rows, row, table);
+        index.spec = spec_at(rows, row, table, special);
         index.primary = rows.boolean(row, 6);
         index.constraint = rows.boolean(row, 7);
         index.valid = rows.boolean(row, 8);
@@ -374,8 +386,8 @@ base::Result<void> read_foreign_keys(domain::SqlSession& session, Catalog& catal
         key.name = string_at(rows, row, 0);
         key.table = table.name;
         key.referenced_table = target.name;
-        for (const int number : numbers_of(rows.text(row, 3))) key.columns.push_back(column_name(table, number));
-        for (const int number : numbers_of(rows.text(row, 4))) key.referenced_columns.push_back(column_name(target, number));
+        for (const auto number : numbers_of(rows.text(row, 3))) key.columns.push_back(column_name(table, number));
+        for (const auto number : numbers_of(rows.text(row, 4))) key.referenced_columns.push_back(column_name(target, number));
         key.on_delete = char_at(rows, row, 5);
         catalog.foreign_keys.push_back(std::move(key));
     }

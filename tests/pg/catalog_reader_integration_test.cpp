@@ -296,7 +296,7 @@ TEST_F(CatalogTest, ALockedTableDoesNotBlock) {
     ASSERT_TRUE(holder->execute("BEGIN; LOCK TABLE shop.orders IN ACCESS EXCLUSIVE MODE"));
     const auto start = std::chrono::steady_clock::now();
     const auto seen = read();
-    EXPECT_LT(std::chrono::steady_clock::now() - start, 1s);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
     ASSERT_TRUE(seen) << words(seen);
     const Table* orders = seen->find_table({"shop", "orders"});
     ASSERT_NE(orders, nullptr);
