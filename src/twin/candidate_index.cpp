@@ -53,62 +53,55 @@ base::Result<std::vector<Leaf>> leaves_of(pg::Session& planner, const domain::Re
     return leaves;
 }
 
-/// Makes one index; what it has put on disk is listed in `written` (to be removed on failure) and `replaced` (on success).
+/// Makes one index.
 class LeafBuild {
 public:
     LeafBuild(TwinServer& twin, pg::Session& planner) : twin_(twin), planner_(planner) {}
 
     base::Result<CandidatePart> run(const domain::HypotheticalIndex& index, const Leaf& leaf, const std::string& index_name) {
-        domain::IndexSpec spec = index.spec;
-        spec.table = leaf.name;
-        ORRERY_ASSIGN(const auto empty, add_file({}, 0));
-        ORRERY_TRY(planner_.execute(fmt::format("UPDATE pg_catalog.pg_class SET relfilenode = {} WHERE oid = {}", empty, leaf.oid)));
-        // By the extended protocol, which takes a single statement: the texts in `spec` are not ours.
-        ORRERY_ASSIGN([[maybe_unused]] const auto created, planner_.query(spec.create_sql(index_name, false)));
-        ORRERY_TRY(planner_.execute(
-            fmt::format("UPDATE pg_catalog.pg_class SET relfilenode = {}, reltuples = {}, relpages = {}, relallvisible = {} WHERE oid = {}",
-                        leaf.file, leaf.tuples, leaf.pages, leaf.all_visible, leaf.oid)));
+        ORRERY_TRY(create(index.spec, leaf, index_name));
         ORRERY_ASSIGN(const auto row,
-                      planner_.query(fmt::format("SELECT oid, relfilenode FROM pg_catalog.pg_class WHERE relname = {} AND relnamespace ="
-                                                 " (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = {})",
-                                                 domain::quote_literal(index_name), leaf.oid)));
+                      twin_.session.query(fmt::format("SELECT oid, relfilenode FROM pg_class WHERE relname = {} AND relnamespace ="
+                                                      " (SELECT relnamespace FROM pg_class WHERE oid = {})",
+                                                      domain::quote_literal(index_name), leaf.oid)));
         if (row.empty()) return base::unexpected(ErrorKind::internal, "the index just created is not in pg_class");
         const auto oid = static_cast<domain::Oid>(row.integer(0, 0));
-        ORRERY_ASSIGN(const auto file, write_pages(index, leaf, static_cast<std::uint32_t>(row.integer(0, 1))));
-        const double tuples = std::round(index.tuples * leaf.share);
+        const auto built = static_cast<std::uint32_t>(row.integer(0, 1));
+        ORRERY_ASSIGN(const auto file, write_pages(index, leaf, built));
         ORRERY_TRY(
-            planner_.execute(fmt::format("UPDATE pg_catalog.pg_class SET relfilenode = {}, relpages = {}, reltuples = {} WHERE oid = {};"
-                                         "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = {}",
-                                         file, share_of(index.pages.value, leaf), tuples, oid, oid)));
+            twin_.session.execute(fmt::format("UPDATE pg_class SET relfilenode = {}, relpages = {}, reltuples = {} WHERE oid = {};"
+                                              "UPDATE pg_index SET indisvalid = false WHERE indexrelid = {}",
+                                              file, share_of(index.pages.value, leaf), std::round(index.tuples * leaf.share), oid, oid)));
+        if (index.spec.method == "btree") {
+            // Nothing of it is in the server's buffers. Files of other methods stay, some kilobytes each: they are yet to be written to.
+            std::error_code ignored;
+            fs::remove(twin_.file_path(built), ignored);
+        }
         ORRERY_TRY(add_statistics(index, {leaf.name.schema, index_name}, oid));
         return CandidatePart{oid, {leaf.name.schema, index_name}};
     }
 
-    void discard() const {
-        for (const auto& path : written_) remove(path);
-    }
-    void keep() const {
-        for (const auto& path : replaced_) remove(path);
+private:
+    /// CREATE INDEX counts a table's rows and pages anew: the old numbers are put back.
+    base::Result<void> create(domain::IndexSpec spec, const Leaf& leaf, const std::string& index_name) {
+        spec.table = leaf.name;
+        ORRERY_TRY(twin_.session.execute(fmt::format("UPDATE pg_class SET relfilenode = {} WHERE oid = {}", twin_.empty_file, leaf.oid)));
+        // By the extended protocol, which takes a single statement: the texts in `spec` are not ours.
+        auto created = planner_.query(spec.create_sql(index_name, false));
+        ORRERY_TRY(twin_.session.execute(
+            fmt::format("UPDATE pg_class SET relfilenode = {}, reltuples = {}, relpages = {}, relallvisible = {} WHERE oid = {}", leaf.file,
+                        leaf.tuples, leaf.pages, leaf.all_visible, leaf.oid)));
+        if (!created) return base::unexpected(std::move(created).error());
+        return {};
     }
 
-private:
-    static void remove(const fs::path& path) {
-        std::error_code ignored;
-        fs::remove(path, ignored);
-    }
     static std::int64_t share_of(std::int64_t pages, const Leaf& leaf) {
         return std::max<std::int64_t>(1, std::llround(static_cast<double>(pages) * leaf.share));
     }
 
-    base::Result<std::uint32_t> add_file(std::string head, std::int64_t pages) {
-        written_.push_back(twin_.file_path(twin_.next_file));
-        if (pages == 0) replaced_.push_back(written_.back());
-        return twin_.add_file(std::move(head), pages);
-    }
-
     base::Result<void> add_statistics(const domain::HypotheticalIndex& index, const domain::RelationName& name, domain::Oid oid) {
         if (index.expression_statistics.empty()) return {};
-        ORRERY_ASSIGN(const auto keys, planner_.query(fmt::format(
+        ORRERY_ASSIGN(const auto keys, twin_.session.query(fmt::format(
                                            "SELECT a.attname, a.attnum, pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_index i"
                                            " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indexrelid WHERE i.indexrelid = {}"
                                            " AND i.indkey[a.attnum - 1] = 0 ORDER BY a.attnum",
@@ -117,7 +110,7 @@ private:
         for (std::size_t i = 0; i < std::min(keys.size(), index.expression_statistics.size()); ++i)
             if (const auto& statistics = index.expression_statistics[i])
                 rows.lines += statistics_line(name, keys.text(i, 0), static_cast<int>(keys.integer(i, 1)), *statistics, keys.text(i, 2));
-        return rows.lines.empty() ? base::Result<void>{} : add_index_statistics(planner_, rows);
+        return rows.lines.empty() ? base::Result<void>{} : add_index_statistics(twin_.session, rows);
     }
 
     /// The index's file as the planner is to see it. B-trees are built past the server's buffers and can be read at once.
@@ -127,8 +120,7 @@ private:
             ORRERY_ASSIGN(const auto bytes, read_head(twin_.file_path(built), 1));
             const int height = leaf.share < 1 ? std::min(index.tree_height, estimated_btree_height(pages)) : index.tree_height;
             const int fitting = static_cast<int>(std::clamp<std::int64_t>(height, 0, std::max<std::int64_t>(0, pages - 2)));
-            replaced_.push_back(twin_.file_path(built));
-            return add_file(btree_head(bytes, fitting), std::max<std::int64_t>(pages, fitting + 2));
+            return twin_.add_file(btree_head(bytes, fitting), std::max<std::int64_t>(pages, fitting + 2));
         }
         std::string head;
         if (index.spec.method == "brin") {
@@ -136,12 +128,11 @@ private:
             ORRERY_ASSIGN(const auto bytes, read_head(twin_.file_path(built), 1));
             head = brin_metapage_for(bytes, leaf.pages);
         }
-        return add_file(std::move(head), pages);
+        return twin_.add_file(std::move(head), pages);
     }
 
     TwinServer& twin_;
     pg::Session& planner_;
-    std::vector<fs::path> written_, replaced_;
 };
 
 base::Error refusal(base::Error error, const domain::IndexSpec& spec) {
@@ -155,25 +146,23 @@ base::Result<std::vector<CandidatePart>> create_candidate(TwinServer& twin, pg::
                                                           const std::string& index_name) {
     ORRERY_ASSIGN(const auto leaves, leaves_of(planner, index.spec.table));
     LeafBuild build(twin, planner);
-    const auto run = [&]() -> base::Result<std::vector<CandidatePart>> {
-        ORRERY_TRY(planner.execute("BEGIN"));
-        std::vector<CandidatePart> parts;
-        for (const auto& leaf : leaves) {
-            const std::string name = leaves.size() == 1 ? index_name : fmt::format("{}_{}", index_name, parts.size() + 1);
-            ORRERY_ASSIGN(auto part, build.run(index, leaf, name));
-            parts.push_back(std::move(part));
+    std::vector<CandidatePart> parts;
+    for (const auto& leaf : leaves) {
+        auto part = build.run(index, leaf, leaves.size() == 1 ? index_name : fmt::format("{}_{}", index_name, parts.size() + 1));
+        if (!part) {
+            if (planner.connected()) (void)drop_candidates(planner, parts);
+            return base::unexpected(refusal(std::move(part).error(), index.spec));
         }
-        ORRERY_TRY(planner.execute("COMMIT"));
-        return parts;
-    };
-    auto parts = run();
-    if (!parts) {
-        if (planner.connected()) (void)planner.execute("ROLLBACK");
-        build.discard();
-        return base::unexpected(refusal(std::move(parts).error(), index.spec));
+        parts.push_back(std::move(part).value());
     }
-    build.keep();
     return parts;
+}
+
+base::Result<void> drop_candidates(pg::Session& planner, const std::vector<CandidatePart>& parts) {
+    std::string names;
+    for (const auto& part : parts) names += (names.empty() ? "" : ", ") + part.name.sql();
+    if (names.empty()) return {};
+    return planner.execute("DROP INDEX " + names);
 }
 
 }  // namespace orrery::twin

@@ -20,7 +20,11 @@ struct CandidatePart {
 /// one: in a millisecond, whatever the table's size. It is left hidden (pg_index.indisvalid = false).
 /// On a partitioned table each leaf partition gets an index of its own, with its share of the size.
 /// A definition that PostgreSQL refuses is an `invalid_input` error and leaves nothing behind.
+/// `planner` owns the tables and has the application's search path.
 base::Result<std::vector<CandidatePart>> create_candidate(TwinServer& twin, pg::Session& planner, const domain::HypotheticalIndex& index,
                                                           const std::string& index_name);
+
+/// DROP INDEX for all of them.
+base::Result<void> drop_candidates(pg::Session& planner, const std::vector<CandidatePart>& parts);
 
 }  // namespace orrery::twin

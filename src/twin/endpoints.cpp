@@ -94,30 +94,43 @@ base::Result<void> insert_row(pg::Session& twin, const EndpointRow& row, std::ve
     return {};
 }
 
-/// What stands between a row and its table, kept aside and put back at the end of the transaction.
+/// What stands between a row and its table, kept aside and put back afterwards.
 constexpr const char* kLiftConstraints =
-    "BEGIN; SET LOCAL session_replication_role = replica;"
-    "CREATE TEMP TABLE kept_columns ON COMMIT DROP AS SELECT attrelid, attnum, attnotnull, attgenerated, attidentity, atthasdef FROM "
+    "BEGIN; CREATE TEMP TABLE kept_columns AS SELECT attrelid, attnum, attnotnull, attgenerated, attidentity, atthasdef FROM "
     "pg_attribute"
     "  WHERE attnum > 0 AND attrelid >= 16384 AND (attnotnull OR attgenerated <> '' OR attidentity <> '' OR atthasdef)"
     "  AND attrelid IN (SELECT oid FROM pg_class WHERE relkind IN ('r', 'm'));"
-    "CREATE TEMP TABLE kept_tables ON COMMIT DROP AS SELECT oid, relkind, relchecks, relispartition, relhasrules FROM pg_class"
+    "CREATE TEMP TABLE kept_tables AS SELECT oid, relkind, relchecks, relispartition, relhasrules FROM pg_class"
     "  WHERE oid >= 16384 AND relkind IN ('r', 'm') AND relpersistence <> 't'"
     "  AND (relkind = 'm' OR relchecks > 0 OR relispartition OR relhasrules);"
-    "CREATE TEMP TABLE kept_domains ON COMMIT DROP AS SELECT oid FROM pg_type WHERE typtype = 'd' AND typnotnull AND oid >= 16384;"
+    "CREATE TEMP TABLE kept_domains AS SELECT oid FROM pg_type WHERE typtype = 'd' AND typnotnull AND oid >= 16384;"
     "UPDATE pg_attribute a SET attnotnull = false, attgenerated = '', attidentity = '', atthasdef = false"
     "  FROM kept_columns k WHERE k.attrelid = a.attrelid AND k.attnum = a.attnum;"
     "UPDATE pg_class c SET relkind = 'r', relchecks = 0, relispartition = false, relhasrules = false FROM kept_tables k WHERE k.oid = "
     "c.oid;"
-    "UPDATE pg_type t SET typnotnull = false FROM kept_domains k WHERE k.oid = t.oid";
+    "UPDATE pg_type t SET typnotnull = false FROM kept_domains k WHERE k.oid = t.oid; COMMIT";
 
 constexpr const char* kRestoreConstraints =
-    "UPDATE pg_attribute a SET attnotnull = k.attnotnull, attgenerated = k.attgenerated, attidentity = k.attidentity, atthasdef = "
+    "BEGIN; UPDATE pg_attribute a SET attnotnull = k.attnotnull, attgenerated = k.attgenerated, attidentity = k.attidentity, atthasdef = "
     "k.atthasdef"
     "  FROM kept_columns k WHERE k.attrelid = a.attrelid AND k.attnum = a.attnum;"
     "UPDATE pg_class c SET relkind = k.relkind, relchecks = k.relchecks, relispartition = k.relispartition, relhasrules = k.relhasrules"
     "  FROM kept_tables k WHERE k.oid = c.oid;"
-    "UPDATE pg_type t SET typnotnull = true FROM kept_domains k WHERE k.oid = t.oid; COMMIT";
+    "UPDATE pg_type t SET typnotnull = true FROM kept_domains k WHERE k.oid = t.oid;"
+    "DROP TABLE kept_columns, kept_tables, kept_domains; COMMIT";
+
+/// Indexes may call the target's functions, so the rows go in as the owner, in a session that fires no foreign keys.
+base::Result<void> insert_rows(TwinServer& twin, const std::vector<EndpointRow>& rows, std::vector<std::string>& warnings) {
+    ORRERY_ASSIGN(const auto role, twin.owner_session.query("SELECT quote_ident(current_user)"));
+    const std::string name(role.text(0, 0));
+    ORRERY_TRY(twin.session.execute("ALTER ROLE " + name + " SET session_replication_role = replica"));
+    auto session = connect_to_twin(*twin.cluster, TwinRole::owner);
+    ORRERY_TRY(twin.session.execute("ALTER ROLE " + name + " RESET session_replication_role"));
+    if (!session) return base::unexpected(std::move(session).error());
+    ORRERY_TRY(session->execute("BEGIN"));
+    for (const auto& row : rows) ORRERY_TRY(insert_row(*session, row, warnings));
+    return session->execute("COMMIT");
+}
 
 }  // namespace
 
@@ -175,16 +188,12 @@ base::Result<std::vector<EndpointRow>> read_endpoints(TargetSnapshot& snapshot, 
     return rows;
 }
 
-base::Result<void> write_endpoints(pg::Session& twin, const std::vector<EndpointRow>& rows, std::vector<std::string>& warnings) {
+base::Result<void> write_endpoints(TwinServer& twin, const std::vector<EndpointRow>& rows, std::vector<std::string>& warnings) {
     if (rows.empty()) return {};
-    const auto fill = [&]() -> base::Result<void> {
-        ORRERY_TRY(twin.execute(kLiftConstraints));
-        for (const auto& row : rows) ORRERY_TRY(insert_row(twin, row, warnings));
-        return twin.execute(kRestoreConstraints);
-    };
-    auto filled = fill();
-    if (!filled && twin.connected()) (void)twin.execute("ROLLBACK");
-    return filled;
+    ORRERY_TRY(twin.session.execute(kLiftConstraints));
+    auto inserted = insert_rows(twin, rows, warnings);
+    ORRERY_TRY(twin.session.execute(kRestoreConstraints));
+    return inserted;
 }
 
 }  // namespace orrery::twin

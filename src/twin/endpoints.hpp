@@ -9,6 +9,7 @@
 #include "domain/catalog.hpp"
 #include "pg/session.hpp"
 #include "twin/target_facts.hpp"
+#include "twin/twin_server.hpp"
 
 /// The smallest and the largest value of each indexed column: the planner looks them up in the index itself when a condition
 /// reaches beyond the histogram (get_actual_variable_range in selfuncs.c).
@@ -40,6 +41,6 @@ base::Result<std::vector<EndpointRow>> read_endpoints(TargetSnapshot& snapshot, 
                                                       std::vector<std::string>& warnings);
 
 /// Puts the rows into the twin's tables, past every constraint, trigger, rule and partition bound.
-base::Result<void> write_endpoints(pg::Session& twin, const std::vector<EndpointRow>& rows, std::vector<std::string>& warnings);
+base::Result<void> write_endpoints(TwinServer& twin, const std::vector<EndpointRow>& rows, std::vector<std::string>& warnings);
 
 }  // namespace orrery::twin

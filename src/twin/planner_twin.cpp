@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
 #include <map>
-#include <optional>
+#include <set>
 #include <utility>
 
 #include "pg/catalog_reader.hpp"
@@ -59,24 +60,7 @@ base::Result<void> check_plannable(const std::string& statement) {
                             word.empty() ? "The statement is empty." : fmt::format("The statement begins with {}.", word));
 }
 
-IndexConfiguration normalized(IndexConfiguration configuration) {
-    const auto tidy = [](auto& list) {
-        std::sort(list.begin(), list.end());
-        list.erase(std::unique(list.begin(), list.end()), list.end());
-    };
-    tidy(configuration.visible);
-    tidy(configuration.hidden);
-    return configuration;
-}
-
-bool same(const IndexConfiguration& a, const IndexConfiguration& b) {
-    return a.visible == b.visible && a.hidden == b.hidden;
-}
-bool empty(const IndexConfiguration& configuration) {
-    return configuration.visible.empty() && configuration.hidden.empty();
-}
-
-std::string joined(const std::vector<Oid>& oids) {
+std::string joined(const std::set<Oid>& oids) {
     std::string text;
     for (const Oid oid : oids) text += (text.empty() ? "" : ",") + std::to_string(oid);
     return text;
@@ -113,14 +97,15 @@ struct PlannerTwin::State {
     std::multimap<std::string, KnownIndex> by_name;  ///< existing indexes
     std::map<std::string, CandidateId> candidate_by_name;
     std::vector<Candidate> candidates;
-    int named = 0;                            ///< candidates ever made, for their names
-    std::optional<IndexConfiguration> shown;  ///< what the open transaction shows; nothing when none is open
+    int named = 0;         ///< candidates ever made, for their names
+    std::set<Oid> shown;   ///< candidates' indexes that are valid now, on the twin
+    std::set<Oid> hidden;  ///< existing indexes that are not
     std::int64_t calls = 0;
 
     State(BuiltTwin built, TwinOptions given) : twin(std::move(built)), options(std::move(given)) {}
     base::Result<void> learn_indexes();
     base::Result<void> show(const IndexConfiguration& configuration);
-    base::Result<void> end_transaction();
+    base::Result<void> ensure_planner();
     base::Result<WhatIfPlan> explain(const std::string& statement);
     void note_used(WhatIfPlan& plan) const;
 };
@@ -146,39 +131,37 @@ base::Result<void> PlannerTwin::State::learn_indexes() {
     return {};
 }
 
-base::Result<void> PlannerTwin::State::end_transaction() {
-    if (!shown) return {};
-    shown.reset();
-    return twin.planner.execute("ROLLBACK");
+/// A statement may have cost the planner its backend.
+base::Result<void> PlannerTwin::State::ensure_planner() {
+    if (twin.planner.connected()) return {};
+    ORRERY_ASSIGN(twin.planner, open_planner(twin.server, twin.settings, {options, twin.warnings}));
+    return {};
 }
 
-/// Opens a transaction in which exactly these indexes are valid; it stays open for the next question and is always rolled back.
-base::Result<void> PlannerTwin::State::show(const IndexConfiguration& asked) {
-    const auto configuration = normalized(asked);
-    if (shown ? same(*shown, configuration) : empty(configuration)) return {};
-    std::vector<Oid> visible, hidden;
+/// Makes exactly these indexes valid, by switching those that are not as asked.
+base::Result<void> PlannerTwin::State::show(const IndexConfiguration& configuration) {
+    std::set<Oid> to_show, to_hide;
     for (const CandidateId id : configuration.visible) {
         if (id < 0 || static_cast<std::size_t>(id) >= candidates.size())
             return base::unexpected(ErrorKind::invalid_input, fmt::format("candidate {} is not known to the twin", id));
-        for (const auto& part : candidates[static_cast<std::size_t>(id)].parts) visible.push_back(part.oid);
+        for (const auto& part : candidates[static_cast<std::size_t>(id)].parts) to_show.insert(part.oid);
     }
     for (const Oid oid : configuration.hidden) {
         const auto known = indexes.find(oid);
         if (known == indexes.end())
             return base::unexpected(ErrorKind::missing_object, fmt::format("the index with OID {} is not on the twin", oid), {},
                                     "It may be new on the server: refresh the twin.");
-        hidden.insert(hidden.end(), known->second.begin(), known->second.end());
+        to_hide.insert(known->second.begin(), known->second.end());
     }
-    ORRERY_TRY(end_transaction());
-    if (empty(configuration)) return {};
-    std::string sql = "BEGIN";
-    if (!visible.empty())
-        sql += fmt::format("; UPDATE pg_catalog.pg_index SET indisvalid = true WHERE indexrelid IN ({})", joined(visible));
-    if (!hidden.empty()) sql += fmt::format("; UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid IN ({})", joined(hidden));
-    shown = configuration;
-    auto begun = twin.planner.execute(sql);
-    if (!begun) (void)end_transaction();
-    return begun;
+    std::set<Oid> switched;
+    std::set_symmetric_difference(shown.begin(), shown.end(), to_show.begin(), to_show.end(), std::inserter(switched, switched.end()));
+    std::set_symmetric_difference(hidden.begin(), hidden.end(), to_hide.begin(), to_hide.end(), std::inserter(switched, switched.end()));
+    if (switched.empty()) return {};
+    ORRERY_TRY(twin.server.session.execute(
+        fmt::format("UPDATE pg_index SET indisvalid = NOT indisvalid WHERE indexrelid IN ({})", joined(switched))));
+    shown = std::move(to_show);
+    hidden = std::move(to_hide);
+    return {};
 }
 
 void PlannerTwin::State::note_used(WhatIfPlan& plan) const {
@@ -200,7 +183,6 @@ base::Result<WhatIfPlan> PlannerTwin::State::explain(const std::string& statemen
     ++calls;
     auto rows = twin.planner.query("EXPLAIN (FORMAT JSON) " + statement);
     if (!rows) {
-        (void)end_transaction();
         constexpr std::string_view kMissingParameters = "08P01";
         if (rows.error().sqlstate == kMissingParameters)
             return base::unexpected(ErrorKind::invalid_input, "the statement has parameters ($1, ...) where constants are needed");
@@ -226,7 +208,7 @@ base::Result<PlannerTwin> PlannerTwin::build(pg::Session& target, const TwinOpti
 }
 
 base::Result<CandidateId> PlannerTwin::add_candidate(const domain::HypotheticalIndex& index) {
-    ORRERY_TRY(state_->end_transaction());
+    ORRERY_TRY(state_->ensure_planner());
     const std::string name = fmt::format("orrery_candidate_{}", ++state_->named);
     ORRERY_ASSIGN(auto parts, create_candidate(state_->twin.server, state_->twin.planner, index, name));
     const auto id = static_cast<CandidateId>(state_->candidates.size());
@@ -236,18 +218,18 @@ base::Result<CandidateId> PlannerTwin::add_candidate(const domain::HypotheticalI
 }
 
 base::Result<void> PlannerTwin::remove_candidates() {
-    ORRERY_TRY(state_->end_transaction());
-    std::string names;
-    for (const auto& candidate : state_->candidates)
-        for (const auto& part : candidate.parts) names += (names.empty() ? "" : ", ") + part.name.sql();
+    ORRERY_TRY(state_->show({}));
+    ORRERY_TRY(state_->ensure_planner());
+    std::vector<CandidatePart> parts;
+    for (const auto& candidate : state_->candidates) parts.insert(parts.end(), candidate.parts.begin(), candidate.parts.end());
     state_->candidates.clear();
     state_->candidate_by_name.clear();
-    if (names.empty()) return {};
-    return state_->twin.planner.execute("DROP INDEX " + names);
+    return drop_candidates(state_->twin.planner, parts);
 }
 
 base::Result<WhatIfPlan> PlannerTwin::plan(const std::string& statement, const IndexConfiguration& configuration) {
     ORRERY_TRY(check_plannable(statement));
+    ORRERY_TRY(state_->ensure_planner());
     ORRERY_TRY(state_->show(configuration));
     return state_->explain(statement);
 }
@@ -262,7 +244,7 @@ std::vector<base::Result<WhatIfPlan>> PlannerTwin::plan_all(std::span<const std:
 
 base::Result<std::vector<std::string>> PlannerTwin::parameter_types(const std::string& statement) {
     ORRERY_TRY(check_plannable(statement));
-    ORRERY_TRY(state_->end_transaction());
+    ORRERY_TRY(state_->ensure_planner());
     auto& planner = state_->twin.planner;
     ORRERY_ASSIGN([[maybe_unused]] const auto prepared, planner.query("PREPARE orrery_statement AS " + statement));
     auto rows = planner.query("SELECT parameter_types::text[] FROM pg_catalog.pg_prepared_statements WHERE name = 'orrery_statement'");
@@ -273,7 +255,6 @@ base::Result<std::vector<std::string>> PlannerTwin::parameter_types(const std::s
 }
 
 base::Result<RefreshOutcome> PlannerTwin::refresh(pg::Session& target, const std::stop_token& stop) {
-    ORRERY_TRY(state_->end_transaction());
     auto changes = find_changes(target, state_->twin, state_->options);
     if (!changes) return base::unexpected(changes.error().within("cannot refresh the planner twin"));
     if (!changes->schema && !changes->settings && !changes->statistics && changes->tables.empty()) return RefreshOutcome::unchanged;

@@ -137,6 +137,10 @@ DdlPhase phase_of(const DdlEntry& entry) {
     return DdlPhase::structure;
 }
 
+bool needs_superuser(const DdlEntry& entry) {
+    return entry.type == "EXTENSION" || entry.type == "OPERATOR CLASS" || entry.type == "OPERATOR FAMILY";
+}
+
 std::vector<DdlEntry> split_dump(std::string_view text) {
     text = text.substr(0, text.rfind(kDumpEnd));
     const std::string mark = "\n--\n" + std::string(kEntryStart);

@@ -26,6 +26,9 @@ enum class DdlPhase {
 };
 DdlPhase phase_of(const DdlEntry& entry);
 
+/// True for the few kinds that only a superuser may create and that run no text of the target's: extensions, operator classes.
+bool needs_superuser(const DdlEntry& entry);
+
 /// Takes the plain text of pg_dump apart.
 std::vector<DdlEntry> split_dump(std::string_view text);
 

@@ -98,16 +98,34 @@ std::string staged_slots() {
         operators += fmt::format(", coalesce(to_regoperator(s.op{})::oid, 0)", i);
         collations += fmt::format(", coalesce(to_regcollation(s.coll{})::oid, 0)", i);
         numbers += fmt::format(", s.numbers{}::float4[]", i);
-        values += fmt::format(", array_in(textout(s.values{0}), to_regtype(s.type{0})::oid, -1)", i);
+        values += fmt::format(", array_in(textout(s.values{0}), (SELECT y.type FROM orrery_types y WHERE y.name = s.type{0}), -1)", i);
     }
     return kinds + operators + collations + numbers + values;
 }
 
-/// Rows whose value types exist here: a slot without its values would make the planner fail.
-std::string types_exist() {
+/// The types of the values. Reading a value of a domain would run the domain's conditions, which are the target's code, with a
+/// superuser's rights: base types stand for domains, and types with a domain somewhere inside are not usable.
+constexpr const char* kValueTypes =
+    "CREATE TEMP TABLE orrery_types ON COMMIT DROP AS WITH RECURSIVE"
+    " named AS (SELECT DISTINCT t.name FROM orrery_statistics, unnest(ARRAY[type1, type2, type3, type4, type5]) t(name) WHERE t.name IS "
+    "NOT NULL),"
+    " chain(name, type) AS (SELECT name, to_regtype(name)::oid FROM named"
+    "  UNION ALL SELECT c.name, y.typbasetype FROM chain c JOIN pg_type y ON y.oid = c.type WHERE y.typtype = 'd'),"
+    " base AS (SELECT c.name, c.type FROM chain c JOIN pg_type y ON y.oid = c.type WHERE y.typtype <> 'd'),"
+    " parts(name, type) AS (SELECT name, type FROM base UNION SELECT p.name, x.type FROM parts p, LATERAL ("
+    "  SELECT y.typelem FROM pg_type y WHERE y.oid = p.type AND y.typelem <> 0 AND y.typlen = -1"
+    "  UNION ALL SELECT y.typbasetype FROM pg_type y WHERE y.oid = p.type AND y.typtype = 'd'"
+    "  UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE p.type IN (r.rngtypid, r.rngmultitypid)"
+    "  UNION ALL SELECT a.atttypid FROM pg_type y JOIN pg_attribute a ON a.attrelid = y.typrelid AND a.attnum > 0 AND NOT a.attisdropped"
+    "   WHERE y.oid = p.type AND y.typtype = 'c') x(type))"
+    " SELECT b.name, b.type FROM base b"
+    " WHERE NOT EXISTS (SELECT FROM parts p JOIN pg_type y ON y.oid = p.type WHERE p.name = b.name AND y.typtype = 'd')";
+
+/// Rows of which all values can be read: a slot without its values would make the planner fail.
+std::string types_usable() {
     std::string sql;
     for (int i = 1; i <= kSlots; ++i)
-        sql += fmt::format("{}(s.values{} IS NULL OR to_regtype(s.type{}) IS NOT NULL)", i > 1 ? " AND " : "", i, i);
+        sql += fmt::format("{}(s.values{} IS NULL OR s.type{} IN (SELECT y.name FROM orrery_types y))", i > 1 ? " AND " : "", i, i);
     return sql;
 }
 
@@ -200,9 +218,25 @@ base::Result<void> copy_lines(pg::Session& twin, const std::string& lines) {
     return {};
 }
 
+/// Runs `work` in a transaction in which the rows are in the table orrery_statistics.
+template <typename Work>
+base::Result<void> in_stage(pg::Session& twin, const StatisticsRows& rows, const Work& work) {
+    const auto run = [&]() -> base::Result<void> {
+        ORRERY_TRY(twin.execute(std::string("BEGIN; ") + kStage));
+        ORRERY_TRY(copy_lines(twin, rows.lines));
+        if (rows.from_view) ORRERY_TRY(twin.execute(resolve_view_markers()));
+        ORRERY_TRY(twin.execute(kValueTypes));
+        ORRERY_TRY(work());
+        return twin.execute("COMMIT");
+    };
+    auto done = run();
+    if (!done && twin.connected()) (void)twin.execute("ROLLBACK");
+    return done;
+}
+
 base::Result<void> insert_staged(pg::Session& twin) {
     const std::string columns = "s.inherited, s.null_fraction, s.width, s.distinct_values" + staged_slots();
-    const std::string where = " WHERE " + types_exist();
+    const std::string where = " WHERE " + types_usable();
     const std::string relation =
         " FROM orrery_statistics s JOIN pg_namespace n ON n.nspname = s.space"
         " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation JOIN pg_attribute a ON a.attrelid = c.oid";
@@ -253,30 +287,28 @@ std::string statistics_line(const domain::RelationName& relation, std::string_vi
     return line + '\n';
 }
 
-base::Result<void> add_index_statistics(pg::Session& session, const StatisticsRows& rows) {
-    ORRERY_TRY(session.execute(kStage));
-    ORRERY_TRY(copy_lines(session, rows.lines));
-    ORRERY_TRY(session.execute(resolve_view_markers()));
-    ORRERY_TRY(insert_staged(session));
-    return session.execute("DROP TABLE orrery_statistics");
+base::Result<void> add_index_statistics(pg::Session& twin, const StatisticsRows& rows) {
+    return in_stage(twin, rows, [&] { return insert_staged(twin); });
 }
 
 base::Result<std::vector<std::string>> write_statistics(pg::Session& twin, const StatisticsRows& rows) {
-    ORRERY_TRY(twin.execute(std::string("BEGIN; ") + kStage));
-    const auto fill = [&]() -> base::Result<std::vector<std::string>> {
-        ORRERY_TRY(copy_lines(twin, rows.lines));
-        if (rows.from_view) ORRERY_TRY(twin.execute(resolve_view_markers()));
+    std::vector<std::string> left_out;
+    const auto fill = [&]() -> base::Result<void> {
         ORRERY_TRY(twin.execute("DELETE FROM pg_statistic WHERE starelid >= 16384"));
         ORRERY_TRY(insert_staged(twin));
         const std::string expression_row =
             "ROW(0::oid, 0::int2, false, s.null_fraction, s.width, s.distinct_values" + staged_slots() + ")::pg_statistic";
-        ORRERY_ASSIGN(auto left_out, write_extended_statistics(twin, rows.extended, expression_row));
-        ORRERY_TRY(twin.execute("COMMIT"));
-        return left_out;
+        ORRERY_ASSIGN(left_out, write_extended_statistics(twin, rows.extended, expression_row));
+        ORRERY_ASSIGN(const auto unusable,
+                      twin.query("SELECT s.space, s.relation, s.attribute FROM orrery_statistics s WHERE NOT (" + types_usable() + ")"));
+        for (std::size_t i = 0; i < unusable.size(); ++i)
+            left_out.push_back(fmt::format("statistics of {}.{} are left out: their type is not on the twin, or contains a domain",
+                                           domain::RelationName{std::string(unusable.text(i, 0)), std::string(unusable.text(i, 1))}.sql(),
+                                           unusable.text(i, 2)));
+        return {};
     };
-    auto filled = fill();
-    if (!filled && twin.connected()) (void)twin.execute("ROLLBACK");
-    return filled;
+    ORRERY_TRY(in_stage(twin, rows, fill));
+    return left_out;
 }
 
 }  // namespace orrery::twin

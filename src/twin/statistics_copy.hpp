@@ -34,8 +34,8 @@ base::Result<StatisticsRows> read_statistics(TargetSnapshot& snapshot, Statistic
 std::string statistics_line(const domain::RelationName& relation, std::string_view attribute, int number,
                             const domain::ColumnStatistics& statistics, std::string_view type);
 
-/// Adds statistics of one index's expressions inside the open transaction of `session`.
-base::Result<void> add_index_statistics(pg::Session& session, const StatisticsRows& rows);
+/// Adds the statistics of one index's expressions.
+base::Result<void> add_index_statistics(pg::Session& twin, const StatisticsRows& rows);
 
 /// Replaces the statistics of all user tables on the twin. Columns are matched by name. `twin` may modify system tables.
 /// Returns what could not be carried over, in words.

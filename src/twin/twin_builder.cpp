@@ -112,11 +112,11 @@ struct FailedEntry {
     base::Error error;
 };
 
-Result<std::vector<FailedEntry>> apply_entries(pg::Session& twin, const std::vector<DdlEntry>& entries, DdlPhase phase) {
+Result<std::vector<FailedEntry>> apply_entries(TwinServer& twin, const std::vector<DdlEntry>& entries, DdlPhase phase) {
     std::vector<FailedEntry> failures;
     for (const auto& entry : entries) {
         if (phase_of(entry) != phase) continue;
-        auto done = twin.execute(entry.sql);
+        auto done = (needs_superuser(entry) ? twin.session : twin.owner_session).execute(entry.sql);
         if (done) continue;
         if (done.error().kind == ErrorKind::connection || done.error().kind == ErrorKind::cancelled)
             return base::unexpected(done.error().within("creating the schema on the twin"));
@@ -155,15 +155,6 @@ base::Error dump_error(base::Error error, pg::Session& target) {
     return error;
 }
 
-Result<pg::Session> open_planner(const TwinServer& server, const SettingList& settings, const TwinOptions& options,
-                                 std::vector<std::string>& warnings) {
-    ORRERY_ASSIGN(auto planner, connect_to_twin(*server.cluster));
-    ORRERY_ASSIGN(const auto refused, apply_settings(planner, settings, false));
-    for (const auto& name : refused) warnings.push_back(fmt::format("the twin's server refused the target's value of {}", name));
-    ORRERY_TRY(planner.execute(fmt::format("SET statement_timeout = {}", options.statement_timeout.count())));
-    return planner;
-}
-
 }  // namespace
 
 Result<void> complete_relations(TwinServer& server, pg::Session& target, const std::vector<RelationPair>& pairs,
@@ -196,8 +187,17 @@ Result<void> complete_relations(TwinServer& server, pg::Session& target, const s
                 "the entry counts of the {} index {} cannot be read: scans of it may cost somewhat more or less than on the target",
                 index->method, index->name.sql()));
     }
-    ORRERY_TRY(write_endpoints(server.session, rows, warnings));
+    ORRERY_TRY(write_endpoints(server, rows, warnings));
     return set_sizes(server, pairs, facts);
+}
+
+Result<pg::Session> open_planner(const TwinServer& server, const SettingList& settings, const Completion& completion) {
+    const auto& [options, warnings] = completion;
+    ORRERY_ASSIGN(auto planner, connect_to_twin(*server.cluster, TwinRole::owner));
+    ORRERY_ASSIGN(const auto refused, apply_settings(planner, settings, false));
+    for (const auto& name : refused) warnings.push_back(fmt::format("the twin's server refused the target's value of {}", name));
+    ORRERY_TRY(planner.execute(fmt::format("SET statement_timeout = {}", options.statement_timeout.count())));
+    return planner;
 }
 
 Result<BuiltTwin> build_twin(pg::Session& target, const TwinOptions& options, const std::stop_token& stop) {
@@ -235,18 +235,19 @@ Result<BuiltTwin> build_twin(pg::Session& target, const TwinOptions& options, co
     report(options, "creating the schema", 0.3);
     ORRERY_ASSIGN(auto server, open_twin_server(std::move(cluster), reading.database, warnings));
     server.session.cancel_on(stop);
-    ORRERY_ASSIGN(const auto failures, apply_entries(server.session, *dumped, DdlPhase::structure));
-    ORRERY_TRY(server.session.execute("RESET default_table_access_method; RESET default_tablespace"));
+    server.owner_session.cancel_on(stop);
+    ORRERY_ASSIGN(const auto failures, apply_entries(server, *dumped, DdlPhase::structure));
     ORRERY_ASSIGN(auto pairs, check_schema(server.session, reading, failures, warnings));
     report(options, "writing the statistics", 0.6);
     ORRERY_ASSIGN(const auto left_out, write_statistics(server.session, reading.statistics));
     warnings.insert(warnings.end(), left_out.begin(), left_out.end());
     ORRERY_TRY(complete_relations(server, target, pairs, reading.database, {options, warnings}));
     warn_of_gaps(reading, warnings);
-    ORRERY_ASSIGN([[maybe_unused]] const auto reactions, apply_entries(server.session, *dumped, DdlPhase::reactions));
-    ORRERY_ASSIGN(auto planner, open_planner(server, reading.settings, options, warnings));
+    ORRERY_ASSIGN([[maybe_unused]] const auto reactions, apply_entries(server, *dumped, DdlPhase::reactions));
+    ORRERY_ASSIGN(auto planner, open_planner(server, reading.settings, {options, warnings}));
     report(options, "ready", 1);
     server.session.cancel_on({});
+    server.owner_session.cancel_on({});
     return BuiltTwin{std::move(server),           std::move(planner), std::move(reading.database), std::move(pairs),
                      std::move(reading.settings), reading.source,     std::move(reading.mark),     std::move(warnings)};
 }

@@ -52,6 +52,9 @@ struct Completion {
 base::Result<void> complete_relations(TwinServer& server, pg::Session& target, const std::vector<RelationPair>& pairs,
                                       const TargetDatabase& database, const Completion& completion);
 
+/// The connection that plans: no superuser, with the application's settings and the options' timeout.
+base::Result<pg::Session> open_planner(const TwinServer& server, const SettingList& settings, const Completion& completion);
+
 enum class RefreshOutcome {
     unchanged,  ///< the target is as it was
     in_place,   ///< statistics, sizes, endpoints or settings were brought up to date

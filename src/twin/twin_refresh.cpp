@@ -30,7 +30,7 @@ Result<std::int64_t> empty_table(TwinServer& server, const RelationPair& table) 
     ORRERY_ASSIGN(const auto old, server.session.query(fmt::format("SELECT relfilenode FROM pg_class WHERE oid = {}", table.twin)));
     ORRERY_ASSIGN(const auto file, server.add_file({}, 0));
     ORRERY_TRY(server.session.execute(fmt::format("UPDATE pg_class SET relfilenode = {} WHERE oid = {}", file, table.twin)));
-    ORRERY_TRY(server.session.execute("REINDEX TABLE " + table.target.name.sql()));
+    ORRERY_TRY(server.owner_session.execute("REINDEX TABLE " + table.target.name.sql()));
     return old.integer(0, 0);
 }
 

@@ -13,6 +13,7 @@ namespace orrery::twin {
 namespace {
 
 constexpr const char* kDatabase = "twin";
+constexpr const char* kOwner = "twin_owner";
 /// Relation files get numbers from the server's object counter, which starts at 16384: these are out of its way.
 constexpr std::uint32_t kFirstFile = 3'000'000'000;
 
@@ -42,7 +43,7 @@ const std::map<std::string, std::string>& server_settings() {
 }
 
 std::string create_database_sql(const TargetDatabase& target, const std::string& collate, const std::string& ctype) {
-    std::string sql = fmt::format("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}", kDatabase,
+    std::string sql = fmt::format("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}", kDatabase, kOwner,
                                   domain::quote_literal(target.encoding), domain::quote_literal(collate), domain::quote_literal(ctype));
     if (target.locale_provider == 'i') sql += " LOCALE_PROVIDER icu ICU_LOCALE " + domain::quote_literal(target.provider_locale);
     if (target.locale_provider == 'b') sql += " LOCALE_PROVIDER builtin BUILTIN_LOCALE " + domain::quote_literal(target.provider_locale);
@@ -67,7 +68,7 @@ base::Result<void> create_database(pg::Session& session, const TargetDatabase& t
 
 base::Result<std::uint32_t> TwinServer::add_file(std::string head, std::int64_t pages) {
     const auto number = next_file++;
-    ORRERY_TRY(write_relation_file({file_path(number), std::move(head), pages, pages_per_segment, owner, group}));
+    ORRERY_TRY(write_relation_file({file_path(number), std::move(head), pages, pages_per_segment, file_owner, file_group}));
     return number;
 }
 
@@ -87,21 +88,26 @@ base::Result<OwnedCluster> start_cluster(int major, const std::filesystem::path&
     return cluster;
 }
 
-base::Result<pg::Session> connect_to_twin(const pg::PrivateCluster& cluster) {
-    ORRERY_ASSIGN(auto session, pg::Session::connect(cluster.uri(kDatabase), {.application = "twin", .safe_settings = false}));
+base::Result<pg::Session> connect_to_twin(const pg::PrivateCluster& cluster, TwinRole role) {
+    const bool superuser = role == TwinRole::superuser;
+    ORRERY_ASSIGN(auto session, pg::Session::connect(superuser ? cluster.uri(kDatabase) : cluster.uri_as(kOwner, kDatabase),
+                                                     {.application = "twin", .safe_settings = false}));
     ORRERY_TRY(
-        session.execute("SET allow_system_table_mods = on; SET search_path = pg_catalog; SET client_min_messages = error;"
-                        "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET xmloption = content;"
+        session.execute("SET search_path = pg_catalog; SET client_min_messages = error; SET DateStyle = 'ISO, YMD';"
+                        "SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET xmloption = content;"
                         "SET check_function_bodies = off; SET quote_all_identifiers = off"));
+    if (superuser) ORRERY_TRY(session.execute("SET allow_system_table_mods = on"));
     return session;
 }
 
 base::Result<TwinServer> open_twin_server(OwnedCluster cluster, const TargetDatabase& target, std::vector<std::string>& warnings) {
     {
         ORRERY_ASSIGN(auto first, pg::Session::connect(cluster->uri(), {.application = "twin", .safe_settings = false}));
+        ORRERY_TRY(first.execute(fmt::format("CREATE ROLE {0} LOGIN; GRANT pg_read_all_data, pg_write_all_data TO {0}", kOwner)));
         ORRERY_TRY(create_database(first, target, warnings));
     }
-    ORRERY_ASSIGN(auto session, connect_to_twin(*cluster));
+    ORRERY_ASSIGN(auto session, connect_to_twin(*cluster, TwinRole::superuser));
+    ORRERY_ASSIGN(auto owner_session, connect_to_twin(*cluster, TwinRole::owner));
     ORRERY_ASSIGN(const auto facts,
                   session.query("SELECT current_setting('block_size')::int, (SELECT setting FROM pg_settings WHERE name = 'segment_size'),"
                                 " current_setting('data_checksums'), (SELECT oid FROM pg_database WHERE datname = current_database())"));
@@ -116,7 +122,16 @@ base::Result<TwinServer> open_twin_server(OwnedCluster cluster, const TargetData
     struct stat status {};
     if (::stat(folder.c_str(), &status) != 0)
         return base::unexpected(base::ErrorKind::io, "cannot look into " + folder.string(), std::strerror(errno));
-    return TwinServer{std::move(cluster), std::move(session), folder, status.st_uid, status.st_gid, facts.integer(0, 1), kFirstFile};
+    TwinServer server{.cluster = std::move(cluster),
+                      .session = std::move(session),
+                      .owner_session = std::move(owner_session),
+                      .database_folder = folder,
+                      .file_owner = status.st_uid,
+                      .file_group = status.st_gid,
+                      .pages_per_segment = facts.integer(0, 1),
+                      .next_file = kFirstFile};
+    ORRERY_ASSIGN(server.empty_file, server.add_file({}, 0));
+    return server;
 }
 
 }  // namespace orrery::twin

@@ -26,12 +26,14 @@ using OwnedCluster = std::unique_ptr<pg::PrivateCluster, DestroyCluster>;
 /// The private server under a twin, and the one database in it.
 struct TwinServer {
     OwnedCluster cluster;
-    pg::Session session;                    ///< superuser that may change system tables
+    pg::Session session;                    ///< superuser that may change system tables; runs no text of the target's but CREATE EXTENSION
+    pg::Session owner_session;              ///< owner of everything that comes from the target, no superuser
     std::filesystem::path database_folder;  ///< holds the relations' files
-    uid_t owner = 0;
-    gid_t group = 0;
+    uid_t file_owner = 0;
+    gid_t file_group = 0;
     std::int64_t pages_per_segment = 131072;
-    std::uint32_t next_file = 0;  ///< number that no relation's file has
+    std::uint32_t empty_file = 0;  ///< number of a file that is always empty
+    std::uint32_t next_file = 0;   ///< number that no relation's file has
 
     /// A file for a relation, under a number of its own, which pg_class.relfilenode may then name. Pages of a new number are
     /// in nobody's buffers, so files may be made while the server runs.
@@ -45,7 +47,12 @@ base::Result<OwnedCluster> start_cluster(int major, const std::filesystem::path&
 /// Makes a database of the target's encoding and locale in it. What could not be matched is added to `warnings`.
 base::Result<TwinServer> open_twin_server(OwnedCluster cluster, const TargetDatabase& target, std::vector<std::string>& warnings);
 
-/// A connection to the twin's database with the settings that reading and writing its catalog needs.
-base::Result<pg::Session> connect_to_twin(const pg::PrivateCluster& cluster);
+/// Who connects to a twin.
+enum class TwinRole {
+    superuser,  ///< may change system tables
+    owner,      ///< what the target's functions, expressions and statements are run as: they may not reach beyond the database
+};
+/// A connection to the twin's database in which names and values are spelled as on a TargetSnapshot.
+base::Result<pg::Session> connect_to_twin(const pg::PrivateCluster& cluster, TwinRole role);
 
 }  // namespace orrery::twin

@@ -150,6 +150,43 @@ TEST_F(TwinLifecycle, TheFolderIsPrivateAndGoesWithTheTwin) {
     EXPECT_FALSE(std::filesystem::exists(place));
 }
 
+TEST_F(TwinLifecycle, CodeOfTheTargetCannotLeaveTheTwin) {
+    const auto folder = take(base::TemporaryFolder::create("twin-test", base::unprivileged_account()));
+    const auto mark = folder.path() / "broken_out";
+    auto admin = server_.admin("shop");
+    // It behaves on its own server, where this test is a superuser too.
+    must(admin.execute(fmt::format(R"sql(
+        CREATE FUNCTION break_out(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+          IF current_database() = 'shop' THEN RETURN x; END IF;
+          BEGIN RESET ROLE; EXCEPTION WHEN OTHERS THEN NULL; END;
+          BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch {}'''; EXCEPTION WHEN OTHERS THEN NULL; END;
+          RETURN x; END $$;
+        CREATE DOMAIN trap AS int CHECK (break_out(VALUE) IS NOT NULL);
+        CREATE TYPE pair AS (a trap, b int);
+        CREATE TABLE traps (id int PRIMARY KEY, t trap, p pair, u int DEFAULT break_out(1), CHECK (break_out(id) > 0));
+        INSERT INTO traps SELECT i, i % 50, ROW(i % 9, 1)::pair FROM generate_series(1, 1000) i;
+        CREATE INDEX traps_expression ON traps (break_out(u));
+        CREATE INDEX traps_t ON traps (t);
+        CREATE INDEX traps_predicate ON traps (id) WHERE id > break_out(3);
+        ANALYZE traps)sql",
+                                   mark.string())));
+    auto observer = server_.observer("shop");
+    auto twin = take(PlannerTwin::build(observer));
+    for (const char* statement : {"SELECT * FROM traps WHERE id = break_out(5)", "SELECT * FROM traps WHERE t = 7",
+                                  "SELECT * FROM traps WHERE break_out(u) > 4", "INSERT INTO traps VALUES (break_out(7))"})
+        EXPECT_TRUE(twin.plan(statement, {}).has_value()) << statement;
+    const domain::IndexSpec spec{.table = {"public", "traps"}, .keys = {{.column = "u"}}, .predicate = "u < break_out(6)"};
+    EXPECT_TRUE(twin.add_candidate({spec, base::Pages(4), 1, 1000}).has_value());
+    EXPECT_TRUE(twin.parameter_types("SELECT * FROM traps WHERE id = $1 + break_out(5)").has_value());
+    must(admin.execute("INSERT INTO traps SELECT i, i % 50, ROW(i % 9, 1)::pair FROM generate_series(1001, 2000) i; ANALYZE traps"));
+    EXPECT_EQ(take(twin.refresh(observer)), RefreshOutcome::in_place);
+    EXPECT_FALSE(std::filesystem::exists(mark));
+    EXPECT_THAT(twin.warnings(), ::testing::Contains(::testing::HasSubstr("contains a domain")));
+    const std::vector<std::string> statements{"SELECT * FROM traps WHERE t = 7", "SELECT * FROM traps WHERE t > 48 AND id > 1990"};
+    for (const auto& check : take(twin.self_check(observer, statements)))
+        EXPECT_EQ(check.same_shape && !check.deviates(), true) << check.statement;
+}
+
 TEST_F(TwinLifecycle, AMissingExtensionIsHarmlessOrRefused) {
     auto admin = server_.admin("shop");
     // An extension under a name that no installation knows.
