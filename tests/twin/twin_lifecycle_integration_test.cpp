@@ -156,10 +156,12 @@ TEST_F(TwinLifecycle, CodeOfTheTargetCannotLeaveTheTwin) {
     auto admin = server_.admin("shop");
     // It behaves on its own server, where this test is a superuser too.
     must(admin.execute(fmt::format(R"sql(
-        CREATE FUNCTION break_out(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
-          IF current_database() = 'shop' THEN RETURN x; END IF;
+        CREATE FUNCTION leave() RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN
           BEGIN RESET ROLE; EXCEPTION WHEN OTHERS THEN NULL; END;
           BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch {}'''; EXCEPTION WHEN OTHERS THEN NULL; END;
+          RETURN 1; END $$;
+        CREATE FUNCTION break_out(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+          IF current_database() <> 'shop' THEN PERFORM public.leave(); END IF;
           RETURN x; END $$;
         CREATE DOMAIN trap AS int CHECK (break_out(VALUE) IS NOT NULL);
         CREATE TYPE pair AS (a trap, b int);
