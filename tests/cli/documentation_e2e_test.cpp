@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -104,6 +104,27 @@ TEST(Documentation, CommandsThatAreShownWork) {
         EXPECT_EQ(outcome.exit_code, 0) << page << "\n" << script << outcome.output << outcome.errors;
     }
     EXPECT_GT(seen, 6);
+}
+
+TEST(Documentation, TheSettingsPageIsTheTable) {
+    const auto page = shell("cat docs/settings.md", ORRERY_SOURCE_FOLDER, {});
+    const auto table = shell("\"$ORRERY\" settings --markdown", ORRERY_SOURCE_FOLDER, {{"ORRERY", ORRERY_BINARY}});
+    ASSERT_EQ(table.exit_code, 0);
+    EXPECT_EQ(page.output, table.output) << "write it anew: orrery settings --markdown > docs/settings.md";
+}
+
+TEST(Documentation, LinksLeadSomewhere) {
+    const std::regex link(R"re(\]\(([^)#:]+)(#[^)]*)?\))re");
+    int seen = 0;
+    for (const auto& page : pages()) {
+        std::ifstream file(page);
+        for (std::string line; std::getline(file, line);)
+            for (std::sregex_iterator match(line.begin(), line.end(), link), end; match != end; ++match) {
+                ++seen;
+                EXPECT_TRUE(fs::exists(page.parent_path() / (*match)[1].str())) << page << ": " << line;
+            }
+    }
+    EXPECT_GT(seen, 10);
 }
 
 }  // namespace

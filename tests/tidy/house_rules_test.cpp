@@ -196,6 +196,20 @@ TEST(HouseRules, RandomnessAndTimeComeThroughTheSeam) {
     EXPECT_TRUE(waits.empty()) << report(waits);
 }
 
+TEST(HouseRules, EverySettingIsRead) {
+    const std::regex row(R"re(Setting\{"([a-z_.]+)")re");
+    std::vector<std::string> keys;
+    std::string elsewhere;
+    for (const auto& source : product())
+        for (const auto& line : source.lines) {
+            std::smatch match;
+            if (source.path == "src/config/settings.cpp" && std::regex_search(line, match, row)) keys.push_back(match[1]);
+            if (source.part != "config") elsewhere += line + "\n";
+        }
+    EXPECT_GT(keys.size(), 10U);
+    for (const auto& key : keys) EXPECT_NE(elsewhere.find("\"" + key + "\""), std::string::npos) << key;
+}
+
 TEST(HouseRules, NothingIsLeftForLater) {
     const std::regex marker(std::string("\\b(TO") + "DO|FIX" + "ME|X" + "XX)\\b");
     const auto offences = lines_that_match(everything(), marker, {"tests/tidy/house_rules_test.cpp"});
