@@ -62,7 +62,7 @@ TEST_P(FactsCases, AreAsRecorded) {
     for (const auto& one : cases) out << "== " << one.title << "\n" << one.statement << "--\n" << one.facts << "\n";
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, FactsCases, ::testing::Values("facts_cases.txt"));
+INSTANTIATE_TEST_SUITE_P(Files, FactsCases, ::testing::Values("facts_cases.txt", "tpch_cases.txt"));
 
 }  // namespace
 }  // namespace orrery::sql
