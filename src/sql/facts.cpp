@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "sql/facts_reader.hpp"
-#include "sql/lexer.hpp"
 
 namespace orrery::sql {
 namespace {
@@ -203,7 +202,7 @@ base::Result<domain::StatementFacts> extract_facts(const std::string& text, cons
                                 fmt::format("The text holds {}.", tree.statement_count()));
     }
     auto facts = FactsReader(columns).read(tree.statement(0));
-    facts.parameter_count = survey(text).highest_parameter;
+    facts.parameter_count = tree.highest_parameter();
     return facts;
 }
 

@@ -122,13 +122,15 @@ struct FactsReader::Reading {
     std::vector<Reference> references;
     std::vector<ColumnUse> columns;
     int table = -2;  ///< of all references; -2 none seen, -1 several or not known
-    bool parameter = false, subquery = false, correlated = false, unstable = false, is_volatile = false, aggregate = false;
+    bool parameter = false, subquery = false, correlated = false, unstable = false, is_volatile = false, aggregate = false, window = false;
     bool bare = true;      ///< each reference is a plain column
     bool outputs = false;  ///< reads a column of a derived relation that is none of a table
     std::vector<int> whole_rows;
 
     void see_table(int t) { table = table == -2 || table == t ? t : -1; }
-    [[nodiscard]] bool reads_rows() const { return !references.empty() || outputs || !whole_rows.empty() || correlated; }
+    [[nodiscard]] bool reads_rows() const {
+        return !references.empty() || outputs || !whole_rows.empty() || correlated || aggregate || window;
+    }
     [[nodiscard]] bool indexable() const {
         return table >= 0 && bare && !parameter && !subquery && !unstable && !is_volatile && !aggregate && !outputs && whole_rows.empty();
     }
@@ -317,6 +319,7 @@ void FactsReader::gather_call(const PgQuery__FuncCall& call, Reading& reading) {
                            call.agg_filter != nullptr || is_aggregate(name);
     reading.aggregate = reading.aggregate || (aggregate && !window);
     reading.is_volatile = reading.is_volatile || is_volatile(name);
+    reading.window = reading.window || window;
     reading.unstable = reading.unstable || window || is_unstable(name, call.n_args);
 }
 

@@ -34,6 +34,12 @@ bool same_word(std::string_view word, std::string_view lower_word) {
            std::equal(word.begin(), word.end(), lower_word.begin(), [](char a, char b) { return lower(a) == b; });
 }
 
+bool are_glued(const Token& before, const Token& token) {
+    const auto constant = [](const Token& t) { return t.kind == TokenKind::string || t.kind == TokenKind::bits; };
+    if (before.end != token.begin) return false;
+    return (before.kind == TokenKind::word && constant(token)) || (constant(before) && token.kind == TokenKind::word);
+}
+
 void Lexer::skip_space() {
     while (position_ < text_.size() && is_space(text_[position_])) ++position_;
 }
@@ -290,8 +296,9 @@ TextSurvey survey(std::string_view text) {
     DepthBound depth;
     bool in_statement = false;
     Lexer lexer(text);
-    for (Token token; lexer.next(token);) {
-        result.broken_quotes = result.broken_quotes || !token.terminated;
+    Token before;
+    for (Token token; lexer.next(token); before = token) {
+        result.glued = result.glued || are_glued(before, token);
         if (token.kind == TokenKind::comment) continue;
         if (token.kind == TokenKind::semicolon)
             in_statement = false;

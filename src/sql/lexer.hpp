@@ -55,6 +55,9 @@ private:
     std::size_t position_ = 0;
 };
 
+/// Do these neighbours hold a word and a quoted constant with nothing between them?
+bool are_glued(const Token& before, const Token& token);
+
 /// `word` in any case equals `lower`, which is lower case already.
 bool same_word(std::string_view word, std::string_view lower);
 
@@ -67,7 +70,7 @@ struct TextSurvey {
     int highest_parameter = 0;   ///< n of the highest $n
     std::size_t statements = 0;  ///< texts between semicolons that hold more than comments
     bool has_nul = false;
-    bool broken_quotes = false;  ///< a quote or comment never ends
+    bool glued = false;  ///< a word and a quoted constant touch, as in date'2024-01-01'
 };
 
 TextSurvey survey(std::string_view text);

@@ -74,7 +74,7 @@ base::Error syntax_error(const std::string& text, std::string_view reason, int c
                        "Check the statement; PostgreSQL 15's grammar is used.", "42601"};
 }
 
-base::Result<void> check_text(const std::string& text) {
+base::Result<TextSurvey> check_text(const std::string& text) {
     const auto refuse = [](std::string detail) {
         return base::unexpected(base::ErrorKind::invalid_input, "the statement cannot be read", std::move(detail));
     };
@@ -83,11 +83,11 @@ base::Result<void> check_text(const std::string& text) {
     if (found.has_nul) return refuse("It holds a NUL byte.");
     if (found.statements == 0) return refuse("It is empty.");
     if (found.depth > kDeepestNesting) return refuse(fmt::format("It nests deeper than {} levels.", kDeepestNesting));
-    return {};
+    return found;
 }
 
 base::Result<ParseTree> parse(const std::string& text) {
-    ORRERY_TRY(check_text(text));
+    ORRERY_ASSIGN(const TextSurvey found, check_text(text));
     struct Parsed {
         PgQueryProtobufParseResult result;
         explicit Parsed(const char* sql) : result(pg_query_parse_protobuf(sql)) {}
@@ -99,6 +99,7 @@ base::Result<ParseTree> parse(const std::string& text) {
         return base::unexpected(syntax_error(text, parsed.result.error->message, parsed.result.error->cursorpos));
 
     ParseTree tree;
+    tree.highest_parameter_ = found.highest_parameter;
     const std::size_t packed = parsed.result.parse_tree.len;
     tree.arena_ = std::make_unique<Arena>(std::max<std::size_t>(4096, 8 * packed));
     tree.root_ = pg_query__parse_result__unpack(tree.arena_->allocator(), packed,

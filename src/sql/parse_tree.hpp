@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "sql/lexer.hpp"
 
 /// Internal to this part: libpg_query's parse tree with its memory. No header that other parts include may include this one.
 namespace orrery::sql {
@@ -41,17 +42,20 @@ public:
     [[nodiscard]] std::size_t statement_count() const { return root_->n_stmts; }
     [[nodiscard]] PgQuery__Node* statement(std::size_t i) const { return root_->stmts[i]->stmt; }
 
+    [[nodiscard]] int highest_parameter() const { return highest_parameter_; }
+
 private:
     friend base::Result<ParseTree> parse(const std::string& text);
     std::unique_ptr<Arena> arena_;
     PgQuery__ParseResult* root_ = nullptr;
+    int highest_parameter_ = 0;
 };
 
 /// Fails with invalid_input for text that does not parse, holds NUL, or is too long or too deep.
 base::Result<ParseTree> parse(const std::string& text);
 
 /// The checks that come before libpg_query sees a text: no NUL, bounded length and depth.
-base::Result<void> check_text(const std::string& text);
+base::Result<TextSurvey> check_text(const std::string& text);
 
 /// The error of a failed call; `cursor` counts characters from 1, 0 when not known. Never shows a literal of the text.
 base::Error syntax_error(const std::string& text, std::string_view reason, int cursor);

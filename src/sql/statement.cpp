@@ -20,11 +20,12 @@ bool starts_query(std::string_view word) {
     return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view known) { return same_word(word, known); });
 }
 
+/// Of the character in front; 0 for an invalid byte and for NUL.
 std::size_t utf8_length(std::string_view bytes) {
     const auto byte = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U; };
     const auto tail = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
     const unsigned first = byte(0);
-    if (first < 0x80) return 1;
+    if (first < 0x80) return first == 0 ? 0 : 1;
     if (first >= 0xC2 && first <= 0xDF && tail(1)) return 2;
     if (first >= 0xE0 && first <= 0xEF && tail(1) && tail(2)) {
         if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)) return 0;
@@ -48,6 +49,29 @@ void append_valid_utf8(std::string& out, std::string_view bytes) {
     }
 }
 
+bool is_valid_utf8(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const std::size_t length = utf8_length(bytes);
+        if (length == 0) return false;
+        bytes.remove_prefix(length);
+    }
+    return true;
+}
+
+/// A word of a text that does not parse: a number may have run into it, so long runs of digits become one 0.
+std::string without_numbers(std::string_view word) {
+    constexpr std::size_t kLongestRun = 4;
+    std::string out;
+    while (!word.empty()) {
+        const std::size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());
+        const std::size_t rest = std::min(word.find_first_of("0123456789", digits), word.size());
+        out += digits > kLongestRun ? std::string_view("0") : word.substr(0, digits);
+        out += word.substr(digits, rest - digits);
+        word.remove_prefix(rest);
+    }
+    return out;
+}
+
 /// Quotes that do not pair up turn constants into words and words into constants: nothing from the first quote on can be shown.
 std::optional<std::size_t> doubtful_from(std::string_view text) {
     std::optional<std::size_t> first_quote;
@@ -56,12 +80,12 @@ std::optional<std::size_t> doubtful_from(std::string_view text) {
     Token before;
     for (Token token; lexer.next(token); before = token) {
         const bool touches = token.begin == before.end && token.begin > 0;
+        const bool number = before.kind == TokenKind::number || token.kind == TokenKind::number;
         const bool quote = token.kind == TokenKind::string || token.kind == TokenKind::bits || token.kind == TokenKind::quoted_word;
-        const bool after_quote = before.kind == TokenKind::string || before.kind == TokenKind::bits;
-        const bool value = token.kind == TokenKind::word || token.kind == TokenKind::number || quote;
-        const bool bad = !token.terminated || (touches && after_quote && value) ||
-                         (touches && quote && token.kind != TokenKind::quoted_word &&
-                          (before.kind == TokenKind::word || before.kind == TokenKind::number));
+        const bool constant = token.kind == TokenKind::string || token.kind == TokenKind::bits;
+        const bool after_constant = before.kind == TokenKind::string || before.kind == TokenKind::bits;
+        const bool bad = !token.terminated || are_glued(before, token) || (touches && number && (constant || after_constant)) ||
+                         (touches && after_constant && quote);
         if (!first_quote && (quote || !token.terminated))
             first_quote = touches && before.kind == TokenKind::word ? before.begin : token.begin;
         doubtful = doubtful || bad;
@@ -69,31 +93,49 @@ std::optional<std::size_t> doubtful_from(std::string_view text) {
     return doubtful ? first_quote : std::nullopt;
 }
 
-enum class Numbers { keep_in_queries, replace };
+/// With a space between words and quoted constants that touch: $1 in the constant's place would run into the word.
+std::string unglued(std::string_view text) {
+    std::string out;
+    out.reserve(text.size() + 16);
+    std::size_t copied = 0;
+    Lexer lexer(text);
+    Token before;
+    for (Token token; lexer.next(token); before = token) {
+        if (!are_glued(before, token)) continue;
+        out += text.substr(copied, token.begin - copied);
+        out += ' ';
+        copied = token.begin;
+    }
+    out += text.substr(copied);
+    return out;
+}
+
+enum class Text { normalized, unparsed };
 
 /// Every constant as $n, comments left out, one space where white space was.
-std::string redact_tokens(std::string_view text, Numbers numbers) {
-    const auto doubtful = doubtful_from(text);
+std::string redact_tokens(std::string_view text, Text state) {
+    const auto doubtful = state == Text::unparsed ? doubtful_from(text) : std::nullopt;
     if (doubtful) text = text.substr(0, *doubtful);
     std::string out;
     out.reserve(text.size());
     int parameter = survey(text).highest_parameter;
     bool in_query = false;
     bool at_start = true;
-    std::size_t end = 0;
     Lexer lexer(text);
-    for (Token token; lexer.next(token);) {
+    Token before;
+    for (Token token; lexer.next(token); before = token) {
         if (token.kind == TokenKind::comment) continue;
-        if (end != token.begin && !out.empty()) out += ' ';
-        end = token.end;
+        if (!out.empty() && (before.end != token.begin || are_glued(before, token))) out += ' ';
         if (at_start && token.kind != TokenKind::open) {
             in_query = token.kind == TokenKind::word && starts_query(lexer.text(token));
             at_start = false;
         }
         if (token.kind == TokenKind::semicolon) at_start = true;
-        const bool number = token.kind == TokenKind::number && (numbers == Numbers::replace || !in_query);
+        const bool number = token.kind == TokenKind::number && (state == Text::unparsed || !in_query);
         if (number || token.kind == TokenKind::string || token.kind == TokenKind::bits)
             fmt::format_to(std::back_inserter(out), "${}", ++parameter);
+        else if (state == Text::unparsed && token.kind == TokenKind::word)
+            append_valid_utf8(out, without_numbers(lexer.text(token)));
         else
             append_valid_utf8(out, lexer.text(token));
     }
@@ -117,8 +159,8 @@ base::Result<domain::Fingerprint> fingerprint(const std::string& text) {
 }
 
 base::Result<std::string> normalize(const std::string& text) {
-    ORRERY_TRY(check_text(text));
-    const PgQueryNormalizeResult result = pg_query_normalize(text.c_str());
+    ORRERY_ASSIGN(const TextSurvey found, check_text(text));
+    const PgQueryNormalizeResult result = pg_query_normalize(found.glued ? unglued(text).c_str() : text.c_str());
     if (result.error != nullptr) {
         auto error = syntax_error(text, result.error->message, result.error->cursorpos);
         pg_query_free_normalize_result(result);
@@ -130,8 +172,10 @@ base::Result<std::string> normalize(const std::string& text) {
 }
 
 std::string redact(const std::string& text) {
-    if (const auto normalized = normalize(text)) return redact_tokens(*normalized, Numbers::keep_in_queries);
-    return redact_tokens(text, Numbers::replace);
+    // Invalid UTF-8 is taken for letters by the grammar, by no server.
+    if (!is_valid_utf8(text)) return redact_tokens(text, Text::unparsed);
+    if (const auto normalized = normalize(text)) return redact_tokens(*normalized, Text::normalized);
+    return redact_tokens(text, Text::unparsed);
 }
 
 std::vector<std::string> split(std::string_view text) {

@@ -17,13 +17,14 @@ namespace orrery::sql {
 base::Result<domain::Fingerprint> fingerprint(const std::string& text);
 
 /// The text with constants replaced by $n, counted on from the highest $n that it holds already; the rest, comments too, stays as it is,
-/// and so do the ordinals of ORDER BY and GROUP BY. Idempotent. Fails as `fingerprint` does.
+/// and so do the ordinals of ORDER BY and GROUP BY; a space is put where $n would run into a word. Idempotent. Fails as `fingerprint` does.
 /// Not a redaction: constants of utility statements may stay.
 base::Result<std::string> normalize(const std::string& text);
 
 /// A text with no constant of the original left, fit to be stored or logged: constants become $n, comments go, white space between
 /// tokens becomes one space, invalid UTF-8 becomes U+FFFD. Never fails: text that does not parse is cut into tokens instead, and where
-/// even its quotes do not pair up it is cut off ("...") before the first of them. Names stay.
+/// even its quotes do not pair up it is cut off ("...") before the first of them. Names stay, in text that does not parse without their
+/// longer runs of digits.
 std::string redact(const std::string& text);
 
 /// The statements of a text, cut at semicolons outside of quotes and comments. Comments around a statement and the semicolon are left out.

@@ -60,6 +60,11 @@ TEST(Normalize, NumbersOnFromTheHighestParameter) {
               "SELECT a FROM t WHERE d > now() - interval $1 LIMIT $2");
 }
 
+TEST(Normalize, KeepsParametersApartFromWords) {
+    EXPECT_EQ(normal("SELECT date'2024-01-01'AS d WHERE a LIKE'x'"), "SELECT date $1 AS d WHERE a LIKE $2");
+    EXPECT_EQ(redact("COMMENT ON TABLE t IS'abc'"), "COMMENT ON TABLE t IS $1");
+}
+
 TEST(Normalize, LeavesOrdinals) {
     EXPECT_EQ(normal("SELECT a, 1 FROM t GROUP BY 1 ORDER BY 2"), "SELECT a, $1 FROM t GROUP BY 1 ORDER BY 2");
 }
