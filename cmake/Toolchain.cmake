@@ -22,3 +22,9 @@ if(ORRERY_SANITIZE)
   target_compile_options(orrery_flags INTERFACE -fsanitize=${ORRERY_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(orrery_flags INTERFACE -fsanitize=${ORRERY_SANITIZE})
 endif()
+
+if(ORRERY_FUZZERS)
+  # Coverage of all parts guides the fuzzers; only their own programs get libFuzzer's main.
+  target_compile_options(orrery_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+  target_link_options(orrery_flags INTERFACE -fsanitize=address,undefined)
+endif()

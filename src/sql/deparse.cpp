@@ -113,24 +113,30 @@ private:
 
 /// As the only column of a SELECT.
 std::string write_with_library(PgQuery__Node* expression) {
-    PgQuery__ResTarget target = PG_QUERY__RES_TARGET__INIT;
+    PgQuery__ResTarget target;
+    pg_query__res_target__init(&target);
     target.val = expression;
-    PgQuery__Node target_node = PG_QUERY__NODE__INIT;
+    PgQuery__Node target_node;
+    pg_query__node__init(&target_node);
     target_node.node_case = PG_QUERY__NODE__NODE_RES_TARGET;
     target_node.res_target = &target;
     PgQuery__Node* targets[] = {&target_node};
-    PgQuery__SelectStmt select = PG_QUERY__SELECT_STMT__INIT;
+    PgQuery__SelectStmt select;
+    pg_query__select_stmt__init(&select);
     select.n_target_list = 1;
     select.target_list = targets;
     select.limit_option = PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_DEFAULT;
     select.op = PG_QUERY__SET_OPERATION__SETOP_NONE;
-    PgQuery__Node select_node = PG_QUERY__NODE__INIT;
+    PgQuery__Node select_node;
+    pg_query__node__init(&select_node);
     select_node.node_case = PG_QUERY__NODE__NODE_SELECT_STMT;
     select_node.select_stmt = &select;
-    PgQuery__RawStmt raw = PG_QUERY__RAW_STMT__INIT;
+    PgQuery__RawStmt raw;
+    pg_query__raw_stmt__init(&raw);
     raw.stmt = &select_node;
     PgQuery__RawStmt* statements[] = {&raw};
-    PgQuery__ParseResult tree = PG_QUERY__PARSE_RESULT__INIT;
+    PgQuery__ParseResult tree;
+    pg_query__parse_result__init(&tree);
     tree.n_stmts = 1;
     tree.stmts = statements;
 

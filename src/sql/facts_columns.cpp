@@ -379,8 +379,8 @@ std::string FactsReader::expression_text(PgQuery__Node* node, Scope& scope) {
         PgQuery__ColumnRef* reference;
         std::size_t count;
         PgQuery__Node** fields;
-        PgQuery__String name = PG_QUERY__STRING__INIT;
-        PgQuery__Node node = PG_QUERY__NODE__INIT;
+        PgQuery__String name;
+        PgQuery__Node node;
         PgQuery__Node* field = nullptr;
     };
     std::vector<std::unique_ptr<Rename>> renames;
@@ -389,6 +389,8 @@ std::string FactsReader::expression_text(PgQuery__Node* node, Scope& scope) {
         rename->reference = reference.node;
         rename->count = reference.node->n_fields;
         rename->fields = reference.node->fields;
+        pg_query__string__init(&rename->name);
+        pg_query__node__init(&rename->node);
         rename->name.sval = reference.name.data();
         rename->node.node_case = PG_QUERY__NODE__NODE_STRING;
         rename->node.string = &rename->name;

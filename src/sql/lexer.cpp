@@ -314,7 +314,9 @@ TextSurvey survey(std::string_view text) {
             case TokenKind::parameter: {
                 int number = 0;
                 const auto digits = lexer.text(token).substr(1);
-                if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc()) number = kHighestParameter;
+                const bool overflow = std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc();
+                result.bad_parameter = result.bad_parameter || overflow || number == 0;
+                if (overflow) number = kHighestParameter;
                 result.highest_parameter = std::max(result.highest_parameter, std::min(number, kHighestParameter));
                 break;
             }

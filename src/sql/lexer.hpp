@@ -68,6 +68,7 @@ constexpr int kHighestParameter = 1'000'000'000;
 struct TextSurvey {
     std::size_t depth = 0;       ///< upper bound of how deep the parse tree of an expression or FROM item nests
     int highest_parameter = 0;   ///< n of the highest $n
+    bool bad_parameter = false;  ///< $0 or a $n no integer holds
     std::size_t statements = 0;  ///< texts between semicolons that hold more than comments
     bool has_nul = false;
     bool glued = false;  ///< a word and a quoted constant touch, as in date'2024-01-01'

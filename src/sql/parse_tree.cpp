@@ -88,6 +88,9 @@ base::Result<TextSurvey> check_text(const std::string& text) {
 
 base::Result<ParseTree> parse(const std::string& text) {
     ORRERY_ASSIGN(const TextSurvey found, check_text(text));
+    if (found.bad_parameter)
+        return base::unexpected(base::ErrorKind::invalid_input, "the statement cannot be read", "There is no such parameter as $0.",
+                                "Parameters count from $1.");
     struct Parsed {
         PgQueryProtobufParseResult result;
         explicit Parsed(const char* sql) : result(pg_query_parse_protobuf(sql)) {}

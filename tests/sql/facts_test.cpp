@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "sql/facts_text.hpp"
 
@@ -72,11 +74,30 @@ TEST(ExtractFacts, TakesWideStatements) {
     EXPECT_TRUE(extract_facts("INSERT INTO orders VALUES (1, -2, 'x')" + repeat(", (1, -2, 'x')", 30'000)));
 }
 
+TEST(ExtractFacts, MayBeCalledFromManyThreads) {
+    const std::string text =
+        "SELECT lower(email), count(*) FROM users u WHERE EXISTS (SELECT 1 FROM orders WHERE customer_id = u.id) GROUP BY 1";
+    const std::string expected = testing::to_text(*extract_facts(text, testing::test_columns()));
+    std::vector<std::string> found(4);
+    std::vector<std::thread> threads;
+    for (auto& one : found)
+        threads.emplace_back([&] {
+            for (int i = 0; i < 50; ++i) {
+                (void)extract_facts("SELECT FROM FROM", testing::test_columns());
+                one = testing::to_text(*extract_facts(text, testing::test_columns()));
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    for (const auto& one : found) EXPECT_EQ(one, expected);
+}
+
 TEST(ExtractFacts, TakesAnyBytes) {
     EXPECT_FALSE(extract_facts(std::string("SELECT 1\0FROM t", 15)));
     EXPECT_FALSE(extract_facts("SELECT '\xff\xfe"));
     EXPECT_FALSE(extract_facts(std::string(17U << 20U, ' ')));
     EXPECT_TRUE(extract_facts("SELECT \"\xff\" FROM t WHERE \"\xff\" = '\xfe'"));
+    EXPECT_FALSE(extract_facts("SELECT $0 + 1"));
+    EXPECT_FALSE(extract_facts("SELECT $99999999999"));
     EXPECT_TRUE(extract_facts("SELECT '" + std::string(1U << 20U, 'x') + "'"));
 }
 

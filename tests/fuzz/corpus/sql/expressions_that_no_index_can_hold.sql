@@ -1,0 +1,1 @@
+SELECT 1 FROM users WHERE created_at + interval '1 day' > now() AND created_at > now() - interval '1 day' AND created_at - $1 > now() AND to_char(created_at, 'YYYY') = '2024' AND profile->>$2 = 'x' AND id > random() AND age(created_at) > '1 day' AND name || current_user = 'x'

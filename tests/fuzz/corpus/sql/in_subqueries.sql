@@ -1,0 +1,1 @@
+SELECT id FROM users WHERE id IN (SELECT customer_id FROM orders WHERE total > 100) AND id NOT IN (SELECT user_id FROM events) AND (id, country) IN (SELECT category_id, title FROM products) AND id = ANY (SELECT order_id FROM lines)

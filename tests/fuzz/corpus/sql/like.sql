@@ -1,0 +1,1 @@
+SELECT 1 FROM users WHERE email LIKE 'abc%' AND name LIKE '%abc' AND country LIKE 'DE' AND email LIKE $1 AND name ILIKE 'abc%' AND email ~ '^a' AND name ^@ 'x' AND email LIKE 'a\_b%' AND email SIMILAR TO 'x%'

@@ -1,0 +1,1 @@
+SELECT ctid FROM orders WHERE ctid = $1

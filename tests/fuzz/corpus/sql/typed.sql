@@ -1,0 +1,1 @@
+SELECT date $1, timestamp(3) with time zone $2, a at time zone $3, "t" $1

@@ -1,0 +1,1 @@
+SELECT email, total FROM users JOIN orders ON customer_id = users.id WHERE status = 'open' AND country = $1

@@ -1,0 +1,1 @@
+SELECT id, total, email FROM users JOIN orders USING (id) WHERE id = 5
