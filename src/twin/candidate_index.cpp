@@ -70,7 +70,7 @@ public:
         ORRERY_ASSIGN(const auto file, write_pages(index, leaf, built));
         ORRERY_TRY(
             twin_.session.execute(fmt::format("UPDATE pg_class SET relfilenode = {}, relpages = {}, reltuples = {} WHERE oid = {};"
-                                              "UPDATE pg_index SET indisvalid = false WHERE indexrelid = {}",
+                                              "UPDATE pg_index SET indisvalid = false, indislive = false WHERE indexrelid = {}",
                                               file, share_of(index.pages.value, leaf), std::round(index.tuples * leaf.share), oid, oid)));
         if (index.spec.method == "btree") {
             // Nothing of it is in the server's buffers. Files of other methods stay, some kilobytes each: they are yet to be written to.

@@ -17,7 +17,7 @@ struct CandidatePart {
 };
 
 /// Creates an index that does not exist on the target as a real one on the twin, while its table's file is swapped for an empty
-/// one: in a millisecond, whatever the table's size. It is left hidden (pg_index.indisvalid = false).
+/// one: in a millisecond, whatever the table's size. It is left hidden (pg_index.indisvalid and indislive are false).
 /// On a partitioned table each leaf partition gets an index of its own, with its share of the size.
 /// A definition that PostgreSQL refuses is an `invalid_input` error and leaves nothing behind.
 /// `planner` owns the tables and has the application's search path.

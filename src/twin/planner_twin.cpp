@@ -138,7 +138,8 @@ base::Result<void> PlannerTwin::State::ensure_planner() {
     return {};
 }
 
-/// Makes exactly these indexes valid, by switching those that are not as asked.
+/// Makes exactly these indexes usable, by switching those that are not as asked. Indexes that are not live are not even on their
+/// table's list, so hidden candidates cost a planner nothing; the list is cached, and touching the table's row renews it.
 base::Result<void> PlannerTwin::State::show(const IndexConfiguration& configuration) {
     std::set<Oid> to_show, to_hide;
     for (const CandidateId id : configuration.visible) {
@@ -157,8 +158,11 @@ base::Result<void> PlannerTwin::State::show(const IndexConfiguration& configurat
     std::set_symmetric_difference(shown.begin(), shown.end(), to_show.begin(), to_show.end(), std::inserter(switched, switched.end()));
     std::set_symmetric_difference(hidden.begin(), hidden.end(), to_hide.begin(), to_hide.end(), std::inserter(switched, switched.end()));
     if (switched.empty()) return {};
-    ORRERY_TRY(twin.server.session.execute(
-        fmt::format("UPDATE pg_index SET indisvalid = NOT indisvalid WHERE indexrelid IN ({})", joined(switched))));
+    ORRERY_TRY(
+        twin.server.session.execute(fmt::format("WITH done AS (UPDATE pg_index SET indisvalid = NOT indisvalid, indislive = NOT indislive "
+                                                "WHERE indexrelid IN ({}) RETURNING indrelid)"
+                                                " UPDATE pg_class SET relname = relname WHERE oid IN (SELECT indrelid FROM done)",
+                                                joined(switched))));
     shown = std::move(to_show);
     hidden = std::move(to_hide);
     return {};
