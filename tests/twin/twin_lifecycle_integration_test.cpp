@@ -189,6 +189,31 @@ TEST_F(TwinLifecycle, CodeOfTheTargetCannotLeaveTheTwin) {
         EXPECT_EQ(check.same_shape && !check.deviates(), true) << check.statement;
 }
 
+TEST_F(TwinLifecycle, FollowsTheDatabasesLocaleAndEncoding) {
+    int number = 0;
+    for (const char* locale :
+         {"LC_COLLATE 'C' LC_CTYPE 'C'", "LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'",
+          "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'", "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"}) {
+        const std::string name = fmt::format("words_{}", ++number);
+        must(server_.admin().execute(fmt::format("CREATE DATABASE {} TEMPLATE template0 {}", name, locale)));
+        auto admin = server_.admin(name);
+        must(
+            admin.execute("CREATE TABLE words (id int PRIMARY KEY, word text); CREATE INDEX words_word ON words (word);"
+                          "INSERT INTO words SELECT i, chr(97 + i % 26) || 'ß' || i % 700 FROM generate_series(1, 8000) i; ANALYZE"));
+        auto observer = server_.observer(name);
+        auto twin = take(PlannerTwin::build(observer));
+        EXPECT_THAT(twin.warnings(), ::testing::IsEmpty()) << locale;
+        const std::vector<std::string> statements{"SELECT * FROM words WHERE word LIKE 'kß1%'", "SELECT * FROM words WHERE word > 'xß5'",
+                                                  "SELECT * FROM words WHERE word BETWEEN 'B' AND 'D'",
+                                                  "SELECT word FROM words ORDER BY word LIMIT 5"};
+        for (const auto& check : take(twin.self_check(observer, statements))) {
+            EXPECT_FALSE(check.error.has_value()) << locale << check.statement;
+            EXPECT_TRUE(check.identical) << locale << check.statement << numbers_of(check.target_plan.root)
+                                         << numbers_of(check.twin_plan.root);
+        }
+    }
+}
+
 TEST_F(TwinLifecycle, AMissingExtensionIsHarmlessOrRefused) {
     auto admin = server_.admin("shop");
     // An extension under a name that no installation knows.
