@@ -65,8 +65,11 @@ void clean_up(const Watched& watched) {
         stop_servers_at_once(watched.postmasters, 5s);
         bool left = false;
         for (const auto& folder : watched.folders) {
-            if (!ours(folder)) continue;
             std::error_code failure;
+            if (!ours(folder)) {  // one that the user named: only when it is empty
+                if (fs::is_directory(folder, failure)) fs::remove(folder, failure);
+                continue;
+            }
             fs::remove_all(folder, failure);
             left = left || fs::exists(fs::symlink_status(folder, failure));
         }

@@ -73,42 +73,47 @@ base::Result<LabInfo> lab_from(const fs::path& file) {
     }
 }
 
+/// Where a lab's cluster is: its folder or, when the user named that, one inside it, which is ours to remove by its name.
+constexpr std::string_view kInside = "orrery-lab";
+
+fs::path cluster_folder(const fs::path& lab_folder) {
+    const fs::path inside = lab_folder / kInside;
+    return fs::exists(inside) ? inside : lab_folder;
+}
+
 /// While a lab is being made: the reaper takes everything away should we die, this object should we fail.
 class Unfinished {
 public:
-    explicit Unfinished(fs::path folder) : folder_(std::move(folder)) {
-        // A folder that the user gave stays; what we put into it goes.
-        if (fs::exists(folder_))
-            parts_ = {folder_ / "data", folder_ / "socket", folder_ / "log", folder_ / "truth.json"};
-        else
-            parts_ = {folder_};
-        base::reaper::watch_postmaster(folder_ / "data");
-        for (const auto& part : parts_) base::reaper::watch_folder(part);
+    Unfinished(const fs::path& cluster, const fs::path& lab) : cluster_(cluster) {
+        folders_.push_back(cluster);
+        if (lab != cluster && !fs::exists(lab)) folders_.push_back(lab);
+        base::reaper::watch_postmaster(cluster / "data");
+        for (const auto& folder : folders_) base::reaper::watch_folder(folder);
     }
     Unfinished(const Unfinished&) = delete;
     Unfinished& operator=(const Unfinished&) = delete;
     ~Unfinished() {
         if (!done_) {
-            if (auto cluster = pg::PrivateCluster::open(folder_)) (void)cluster->destroy();
+            if (auto cluster = pg::PrivateCluster::open(cluster_)) (void)cluster->destroy();
             std::error_code ignored;
-            for (const auto& part : parts_) fs::remove_all(part, ignored);
+            for (const auto& folder : folders_) fs::remove_all(folder, ignored);
         }
-        forget();
+        base::reaper::forget_postmaster(cluster_ / "data");
+        for (const auto& folder : folders_) base::reaper::forget_folder(folder);
     }
-    void done() {
-        done_ = true;
-        forget();
-    }
+    void done() { done_ = true; }
 
 private:
-    void forget() const {
-        base::reaper::forget_postmaster(folder_ / "data");
-        for (const auto& part : parts_) base::reaper::forget_folder(part);
-    }
-    fs::path folder_;
-    std::vector<fs::path> parts_;
+    fs::path cluster_;
+    std::vector<fs::path> folders_;  ///< made by us, inner before outer
     bool done_ = false;
 };
+
+bool chosen(const LabInfo& lab, const std::string& which) {
+    if (which.empty() || which == lab.id) return true;
+    const fs::path folder = fs::absolute(which).lexically_normal();
+    return (folder.has_filename() ? folder : folder.parent_path()) == lab.folder;
+}
 
 std::map<std::string, std::string> settings_for(const LabOptions& options) {
     if (options.workload == LabWorkload::shop) return shop_settings();
@@ -135,7 +140,7 @@ base::Result<void> fill(LabInfo& lab, const LabOptions& options, const pg::Priva
     }
     const Shop shop = make_shop({options.seed, options.scale, lab.reference});
     ORRERY_TRY(load_shop(shop, lab.uri, {options.connections, options.foreign_keys.value_or(true)}, stop));
-    lab.truth_file = lab.folder / "truth.json";
+    lab.truth_file = cluster.folder() / "truth.json";
     return write_ground_truth(shop.truth, lab.truth_file);
 }
 
@@ -159,19 +164,24 @@ base::Result<LabInfo> lab_up(const LabOptions& options, const std::stop_token& s
     lab.seed = options.seed;
     lab.id = new_id(options.workload, lab.reference);
     ORRERY_ASSIGN(const auto registry, registry_folder(options.registry));
+    fs::path home;
     if (options.folder.empty()) {
         ORRERY_ASSIGN(const auto cache, base::cache_folder());
-        lab.folder = cache / "labs" / lab.id;
+        lab.folder = cache / "labs" / ("orrery-" + lab.id);
+        home = lab.folder;
     } else {
         lab.folder = fs::absolute(options.folder).lexically_normal();
+        if (!lab.folder.has_filename()) lab.folder = lab.folder.parent_path();
+        home = lab.folder / kInside;
     }
-    if (fs::exists(lab.folder) && !fs::is_empty(lab.folder))
-        return base::unexpected(base::ErrorKind::invalid_input, lab.folder.string() + " is not empty", "",
+    std::error_code failure;
+    if (fs::exists(lab.folder, failure) && (!fs::is_directory(lab.folder, failure) || !fs::is_empty(lab.folder, failure)))
+        return base::unexpected(base::ErrorKind::invalid_input, lab.folder.string() + " is not an empty folder", "",
                                 "Give an empty or a new folder.");
 
-    Unfinished unfinished(lab.folder);
+    Unfinished unfinished(home, lab.folder);
     pg::ClusterOptions cluster_options;
-    cluster_options.folder = lab.folder;
+    cluster_options.folder = home;
     cluster_options.settings = settings_for(options);
     cluster_options.outlive = true;
     ORRERY_ASSIGN(auto cluster, pg::PrivateCluster::create(cluster_options, stop));
@@ -190,7 +200,7 @@ base::Result<std::vector<LabInfo>> lab_list(const fs::path& registry) {
     for (const auto& entry : fs::directory_iterator(folder, failure)) {
         if (entry.path().extension() != ".json") continue;
         ORRERY_ASSIGN(auto lab, lab_from(entry.path()));
-        const auto cluster = pg::PrivateCluster::open(lab.folder);
+        const auto cluster = pg::PrivateCluster::open(cluster_folder(lab.folder));
         lab.running = cluster && cluster->running();
         labs.push_back(std::move(lab));
     }
@@ -204,11 +214,13 @@ base::Result<std::vector<std::string>> lab_down(const std::string& which, const 
     ORRERY_ASSIGN(const auto labs, lab_list(registry));
     std::vector<std::string> taken_down;
     for (const auto& lab : labs) {
-        if (!which.empty() && which != lab.id && fs::absolute(which).lexically_normal() != lab.folder) continue;
-        if (auto cluster = pg::PrivateCluster::open(lab.folder)) ORRERY_TRY(cluster->destroy());
+        if (!chosen(lab, which)) continue;
+        const fs::path home = cluster_folder(lab.folder);
+        if (auto cluster = pg::PrivateCluster::open(home)) ORRERY_TRY(cluster->destroy());
         std::error_code failure;
         fs::remove(lab.truth_file, failure);
-        fs::remove(lab.folder, failure);  // stays when the user keeps something else in it
+        fs::remove(home, failure);
+        if (lab.folder != home) fs::remove(lab.folder, failure);  // stays when the user keeps something else in it
         fs::remove(folder / (lab.id + ".json"), failure);
         taken_down.push_back(lab.id);
     }

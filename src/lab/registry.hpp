@@ -46,7 +46,7 @@ base::Result<LabInfo> lab_up(const LabOptions& options, const std::stop_token& s
 /// All recorded labs, oldest first.
 base::Result<std::vector<LabInfo>> lab_list(const std::filesystem::path& registry = {});
 
-/// Stops and removes the lab with this id or folder, or all when `which` is empty. Returns the ids taken down.
+/// Stops and removes the lab with this id, or folder, or all when `which` is empty. Returns the ids taken down.
 base::Result<std::vector<std::string>> lab_down(const std::string& which, const std::filesystem::path& registry = {});
 
 }  // namespace orrery::lab

@@ -1,9 +1,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +16,8 @@
 
 #include "base/clock.hpp"
 #include "base/folder.hpp"
+#include "base/postmaster.hpp"
+#include "base/process.hpp"
 #include "domain/catalog.hpp"
 #include "lab/load_driver.hpp"
 #include "lab/registry.hpp"
@@ -280,6 +286,9 @@ protected:
     }
     ~Labs() override { (void)lab_down("", options_.registry); }
 
+    [[nodiscard]] bool server_is_starting() const { return fs::exists(data() / "postmaster.pid"); }
+    [[nodiscard]] fs::path data() const { return options_.folder / "orrery-lab" / "data"; }
+
     base::TemporaryFolder home_;
     LabOptions options_;
 };
@@ -315,7 +324,7 @@ TEST_F(Labs, AStopOnTheWayLeavesNothing) {
     base::Result<LabInfo> lab = base::unexpected(base::ErrorKind::internal, "not run");
     {
         const std::jthread maker([&] { lab = lab_up(options_, stop.get_token()); });
-        EXPECT_TRUE(testing::eventually([&] { return fs::exists(options_.folder / "data" / "postmaster.pid"); }));
+        EXPECT_TRUE(testing::eventually([&] { return server_is_starting(); }));
         stop.request_stop();
     }
     ASSERT_FALSE(lab);
@@ -323,13 +332,49 @@ TEST_F(Labs, AStopOnTheWayLeavesNothing) {
     EXPECT_TRUE(lab_list(options_.registry)->empty());
 }
 
+/// Not a test of its own: run by the next one in a process that it kills.
+TEST(LabMaker, DISABLED_MakesALab) {
+    LabOptions options;
+    options.folder = fs::path(std::getenv("ORRERY_TEST_HOME")) / "lab";
+    options.registry = fs::path(std::getenv("ORRERY_TEST_HOME")) / "registry";
+    (void)lab_up(options);
+}
+
+TEST_F(Labs, DeathOnTheWayLeavesNothing) {
+    const auto maker = base::start_process(
+        {.command = {fs::read_symlink("/proc/self/exe").string(), "--gtest_also_run_disabled_tests", "--gtest_filter=LabMaker.*"},
+         .environment = {{"ORRERY_TEST_HOME", home_.path().string()}}},
+        home_.path() / "log");
+    ASSERT_TRUE(maker) << maker.error().to_text();
+    ASSERT_TRUE(testing::eventually([&] { return server_is_starting(); }));
+    kill(*maker, SIGKILL);
+    waitpid(*maker, nullptr, 0);
+    EXPECT_TRUE(testing::eventually([&] { return !fs::exists(options_.folder) && base::server_processes(data()).empty(); }));
+    EXPECT_TRUE(lab_list(options_.registry)->empty());
+}
+
 TEST_F(Labs, AFolderInUseIsRefused) {
     fs::create_directories(options_.folder);
     ASSERT_TRUE(base::write_file(options_.folder / "mine", "x"));
+    for (const auto& folder : {options_.folder, options_.folder / "mine"}) {
+        options_.folder = folder;
+        const auto lab = lab_up(options_);
+        ASSERT_FALSE(lab);
+        EXPECT_EQ(lab.error().kind, base::ErrorKind::invalid_input);
+    }
+    EXPECT_TRUE(fs::is_regular_file(options_.folder));
+}
+
+TEST_F(Labs, AnEmptyFolderServesAndWhatTheUserPutsThereLaterStays) {
+    fs::create_directories(options_.folder);
     const auto lab = lab_up(options_);
-    ASSERT_FALSE(lab);
-    EXPECT_EQ(lab.error().kind, base::ErrorKind::invalid_input);
+    ASSERT_TRUE(lab) << lab.error().to_text();
+    ASSERT_TRUE(base::write_file(options_.folder / "mine", "x"));
+    const auto down = lab_down(options_.folder.string() + "/", options_.registry);
+    ASSERT_TRUE(down) << down.error().to_text();
     EXPECT_TRUE(fs::exists(options_.folder / "mine"));
+    EXPECT_FALSE(fs::exists(lab->truth_file));
+    EXPECT_EQ(std::distance(fs::directory_iterator(options_.folder), {}), 1);
 }
 
 TEST_F(Labs, TakingDownWhatIsNotThereIsAnError) {
