@@ -37,7 +37,8 @@ Result<std::string> read_file(const std::filesystem::path& path);
 Result<void> write_file(const std::filesystem::path& path, std::string_view bytes);
 
 /// A small child process that outlives us just long enough to clean up: when this process ends in any way, SIGKILL
-/// included, it stops the postmasters told to it (SIGQUIT, then SIGKILL) and removes the folders told to it.
+/// included, it stops the postmasters told to it (SIGQUIT, then SIGKILL) and removes the folders told to it: whole when they are named
+/// "orrery-...", otherwise only when they are empty.
 namespace reaper {
 /// Starts it (once, early, before threads). Without it the calls below do nothing.
 void start();

@@ -64,16 +64,20 @@ TEST_F(ReaperTest, RemovesTemporaryFoldersOfAKilledProcess) {
 
 TEST_F(ReaperTest, KeepsWhatIsForgottenOrNotNamedAsOurs) {
     const fs::path foreign = scratch() / "precious", released = scratch() / "orrery-released", watched = scratch() / "orrery-watched";
-    for (const auto& folder : {foreign, released, watched}) fs::create_directory(folder);
+    const fs::path empty = scratch() / "made-for-a-lab";
+    for (const auto& folder : {foreign, released, watched, empty}) fs::create_directory(folder);
+    ASSERT_TRUE(write_file(foreign / "kept", "x"));
     in_a_process_that_is_killed(scratch() / "note", [&] {
         reaper::watch_folder(foreign);
         reaper::watch_folder(released);
         reaper::forget_folder(released);
+        reaper::watch_folder(empty);
         reaper::watch_folder(watched);
         return std::string("ready");
     });
     EXPECT_TRUE(eventually([&] { return !fs::exists(watched); }));
-    EXPECT_TRUE(fs::exists(foreign));
+    EXPECT_FALSE(fs::exists(empty));
+    EXPECT_TRUE(fs::exists(foreign / "kept"));
     EXPECT_TRUE(fs::exists(released));
 }
 
