@@ -246,7 +246,8 @@ std::optional<std::string> remap_mcv(std::string_view bytes, const OidMap& types
     return cursor.release();
 }
 
-base::Result<std::vector<ExtendedStatistics>> read_extended_statistics(TargetSnapshot& snapshot, bool from_view) {
+base::Result<std::vector<ExtendedStatistics>> read_extended_statistics(TargetSnapshot& snapshot, bool from_view,
+                                                                       const std::vector<domain::Oid>& tables) {
     const bool inherit = snapshot.session().server_version() >= 150000;
     const std::string data =
         from_view ? std::string("SELECT v.statistics_schemaname, v.statistics_name, ") + (inherit ? "v.inherited" : "false") +
@@ -256,7 +257,11 @@ base::Result<std::vector<ExtendedStatistics>> read_extended_statistics(TargetSna
                         ", encode(pg_ndistinct_send(d.stxdndistinct), 'hex'), encode(pg_dependencies_send(d.stxddependencies), 'hex'),"
                         " encode(pg_mcv_list_send(d.stxdmcv), 'hex') FROM pg_statistic_ext_data d"
                         " JOIN pg_statistic_ext e ON e.oid = d.stxoid JOIN pg_namespace n ON n.oid = e.stxnamespace";
-    ORRERY_ASSIGN(const auto rows, snapshot.query(data));
+    std::string scope;
+    if (!tables.empty())
+        scope = fmt::format(" WHERE {} IN ({})", from_view ? "to_regclass(format('%I.%I', v.schemaname, v.tablename))::oid" : "e.stxrelid",
+                            oid_list(tables));
+    ORRERY_ASSIGN(const auto rows, snapshot.query(data + scope));
     ORRERY_ASSIGN(const auto columns, snapshot.query("SELECT n.nspname, e.stxname, a.attnum, a.attname FROM pg_statistic_ext e"
                                                      " JOIN pg_namespace n ON n.oid = e.stxnamespace"
                                                      " JOIN pg_attribute a ON a.attrelid = e.stxrelid AND a.attnum = ANY (e.stxkeys)"));
@@ -284,7 +289,6 @@ base::Result<std::vector<std::string>> write_extended_statistics(pg::Session& tw
     std::vector<std::string> left_out;
     if (statistics.empty()) return left_out;
     const bool inherit = twin.server_version() >= 150000;
-    ORRERY_TRY(twin.execute("DELETE FROM pg_statistic_ext_data"));
     ORRERY_ASSIGN(const auto objects, objects_of(twin));
     for (const auto& one : statistics) {
         const auto object = objects.find(one.name);

@@ -42,7 +42,9 @@ struct ExtendedStatistics {
     std::map<domain::Oid, std::map<domain::Oid, std::string>> enums;  ///< labels of the enums among them
     bool mcv_portable = true;                                         ///< false: a type whose values hold numbers of their own
 };
-base::Result<std::vector<ExtendedStatistics>> read_extended_statistics(TargetSnapshot& snapshot, bool from_view);
+/// Of all tables when none is given.
+base::Result<std::vector<ExtendedStatistics>> read_extended_statistics(TargetSnapshot& snapshot, bool from_view,
+                                                                       const std::vector<domain::Oid>& tables);
 
 /// Writes them; expressions' statistics are taken from the staging table `orrery_statistics` (kind 'e').
 /// `expression_row` is its row as a value of type pg_statistic. Returns what could not be carried over, in words.

@@ -32,26 +32,33 @@ std::string slot_columns(const std::string& column_type) {
     return sql;
 }
 
-std::string catalog_query() {
+/// Restricts rows of pg_statistic to some tables and their indexes.
+std::string of_tables(std::string_view relation, const std::vector<domain::Oid>& tables) {
+    if (tables.empty()) return {};
+    return fmt::format(" AND ({0} IN ({1}) OR {0} IN (SELECT indexrelid FROM pg_index WHERE indrelid IN ({1})))", relation,
+                       oid_list(tables));
+}
+
+std::string catalog_query(const std::vector<domain::Oid>& tables) {
     return fmt::format(
         "SELECT n.nspname, c.relname, c.relkind, a.attname, s.staattnum, s.stainherit, s.stanullfrac, s.stawidth, s.stadistinct{}"
         " FROM pg_statistic s JOIN pg_class c ON c.oid = s.starelid JOIN pg_namespace n ON n.oid = c.relnamespace"
         " JOIN pg_attribute a ON a.attrelid = s.starelid AND a.attnum = s.staattnum AND NOT a.attisdropped"
-        " WHERE c.relpersistence <> 't' AND {}",
-        slot_columns("a.atttypid"), kUserSchemas);
+        " WHERE c.relpersistence <> 't' AND {}{}",
+        slot_columns("a.atttypid"), kUserSchemas, of_tables("s.starelid", tables));
 }
 
 /// Kind 'e': the relation's name is that of the statistics object, the number counts its expressions.
-std::string expression_query(int server_version) {
+std::string expression_query(int server_version, const std::vector<domain::Oid>& tables) {
     return fmt::format(
         "SELECT n.nspname, e.stxname, 'e', '', s.ordinality, {}, s.stanullfrac, s.stawidth, s.stadistinct{}"
         " FROM pg_statistic_ext e JOIN pg_statistic_ext_data d ON d.stxoid = e.oid JOIN pg_namespace n ON n.oid = e.stxnamespace,"
-        " LATERAL unnest(d.stxdexpr) WITH ORDINALITY s WHERE {}",
-        server_version >= 150000 ? "d.stxdinherit" : "false", slot_columns(""), kUserSchemas);
+        " LATERAL unnest(d.stxdexpr) WITH ORDINALITY s WHERE {}{}",
+        server_version >= 150000 ? "d.stxdinherit" : "false", slot_columns(""), kUserSchemas, of_tables("e.stxrelid", tables));
 }
 
 /// The view shows no operators or collations: '@' names what is to be looked up on the twin.
-std::string view_query(int server_version) {
+std::string view_query(int server_version, const std::vector<domain::Oid>& tables) {
     const auto slot = [](const std::string& condition, std::string_view kind, std::string_view op, const std::string& numbers,
                          const std::string& values) {
         const std::string type = values.empty() ? "NULL" : element_type("s." + values, "");
@@ -59,26 +66,22 @@ std::string view_query(int server_version) {
                            condition, kind, op, numbers.empty() ? "NULL" : numbers, values.empty() ? "NULL" : "s." + values + "::text",
                            type);
     };
-    std::string sql =
+    const std::string common =
         "SELECT s.schemaname, s.tablename, 'r', s.attname, 0, s.inherited, s.null_frac, s.avg_width, s.n_distinct" +
         slot("s.most_common_vals IS NOT NULL", "1", "@eq", "s.most_common_freqs::text", "most_common_vals") +
         slot("s.histogram_bounds IS NOT NULL", "2", "@lt", "", "histogram_bounds") +
         slot("s.correlation IS NOT NULL", "3", "@lt", "CASE WHEN s.correlation IS NOT NULL THEN ARRAY[s.correlation]::text END", "");
     const std::string elements =
-        slot("s.most_common_elems IS NOT NULL", "4", "@element", "s.most_common_elem_freqs::text", "most_common_elems");
-    const std::string counts = slot("s.elem_count_histogram IS NOT NULL", "5", "@element", "s.elem_count_histogram::text", "");
-    sql += elements + counts + " FROM pg_stats s WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
-    if (server_version < 170000) return sql;
-    const std::string ranges = " AND s.range_length_histogram IS NULL AND s.range_bounds_histogram IS NULL";
-    return sql + ranges +
-           " UNION ALL SELECT s.schemaname, s.tablename, 'r', s.attname, 0, s.inherited, s.null_frac, s.avg_width, s.n_distinct" +
-           slot("s.most_common_vals IS NOT NULL", "1", "@eq", "s.most_common_freqs::text", "most_common_vals") +
-           slot("s.histogram_bounds IS NOT NULL", "2", "@lt", "", "histogram_bounds") +
-           slot("s.correlation IS NOT NULL", "3", "@lt", "CASE WHEN s.correlation IS NOT NULL THEN ARRAY[s.correlation]::text END", "") +
-           slot("s.range_length_histogram IS NOT NULL", "6", "@float8lt", "ARRAY[s.range_empty_frac]::text", "range_length_histogram") +
-           slot("s.range_bounds_histogram IS NOT NULL", "7", "", "", "range_bounds_histogram") +
-           " FROM pg_stats s WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'"
-           " AND (s.range_length_histogram IS NOT NULL OR s.range_bounds_histogram IS NOT NULL)";
+        slot("s.most_common_elems IS NOT NULL", "4", "@element", "s.most_common_elem_freqs::text", "most_common_elems") +
+        slot("s.elem_count_histogram IS NOT NULL", "5", "@element", "s.elem_count_histogram::text", "");
+    const std::string ranges =
+        slot("s.range_length_histogram IS NOT NULL", "6", "@float8lt", "ARRAY[s.range_empty_frac]::text", "range_length_histogram") +
+        slot("s.range_bounds_histogram IS NOT NULL", "7", "", "", "range_bounds_histogram");
+    std::string from = " FROM pg_stats s WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
+    if (!tables.empty()) from += fmt::format(" AND to_regclass(format('%I.%I', s.schemaname, s.tablename))::oid IN ({})", oid_list(tables));
+    if (server_version < 170000) return common + elements + from;
+    constexpr std::string_view kIsRange = "s.range_length_histogram IS NOT NULL OR s.range_bounds_histogram IS NOT NULL";
+    return fmt::format("{0}{1}{2} AND NOT ({3}) UNION ALL {0}{4}{2} AND ({3})", common, elements, from, kIsRange, ranges);
 }
 
 constexpr const char* kStage =
@@ -249,17 +252,18 @@ base::Result<void> insert_staged(pg::Session& twin) {
 
 }  // namespace
 
-base::Result<StatisticsRows> read_statistics(TargetSnapshot& snapshot, StatisticsSource source) {
+base::Result<StatisticsRows> read_statistics(TargetSnapshot& snapshot, StatisticsSource source, const std::vector<domain::Oid>& tables) {
     StatisticsRows rows;
     rows.from_view = source == StatisticsSource::pg_stats;
     const int version = snapshot.session().server_version();
-    const std::string query = rows.from_view ? view_query(version) : catalog_query() + " UNION ALL " + expression_query(version);
+    const std::string query =
+        rows.from_view ? view_query(version, tables) : catalog_query(tables) + " UNION ALL " + expression_query(version, tables);
     ORRERY_TRY(snapshot.session().copy_out("COPY (" + query + ") TO STDOUT", [&](std::string_view line) {
         rows.lines.append(line);
         rows.lines += '\n';
         ++rows.count;
     }));
-    ORRERY_ASSIGN(rows.extended, read_extended_statistics(snapshot, rows.from_view));
+    ORRERY_ASSIGN(rows.extended, read_extended_statistics(snapshot, rows.from_view, tables));
     return rows;
 }
 
@@ -291,13 +295,16 @@ base::Result<void> add_index_statistics(pg::Session& twin, const StatisticsRows&
     return in_stage(twin, rows, [&] { return insert_staged(twin); });
 }
 
-base::Result<std::vector<std::string>> write_statistics(pg::Session& twin, const StatisticsRows& rows) {
+base::Result<std::vector<std::string>> write_statistics(pg::Session& twin, const StatisticsRows& rows,
+                                                        const std::vector<domain::Oid>& tables) {
     std::vector<std::string> left_out;
     const auto fill = [&]() -> base::Result<void> {
-        ORRERY_TRY(twin.execute("DELETE FROM pg_statistic WHERE starelid >= 16384"));
+        ORRERY_TRY(twin.execute("DELETE FROM pg_statistic s WHERE s.starelid >= 16384" + of_tables("s.starelid", tables)));
         ORRERY_TRY(insert_staged(twin));
         const std::string expression_row =
             "ROW(0::oid, 0::int2, false, s.null_fraction, s.width, s.distinct_values" + staged_slots() + ")::pg_statistic";
+        ORRERY_TRY(twin.execute("DELETE FROM pg_statistic_ext_data d USING pg_statistic_ext e WHERE e.oid = d.stxoid" +
+                                of_tables("e.stxrelid", tables)));
         ORRERY_ASSIGN(left_out, write_extended_statistics(twin, rows.extended, expression_row));
         ORRERY_ASSIGN(const auto unusable,
                       twin.query("SELECT s.space, s.relation, s.attribute FROM orrery_statistics s WHERE NOT (" + types_usable() + ")"));

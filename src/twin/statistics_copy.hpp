@@ -27,8 +27,9 @@ struct StatisticsRows {
     std::vector<ExtendedStatistics> extended;
 };
 
-/// Column and index-expression statistics, and those of expressions of extended statistics.
-base::Result<StatisticsRows> read_statistics(TargetSnapshot& snapshot, StatisticsSource source);
+/// Column and index-expression statistics, and extended statistics, of these tables of the target; of all when none is given.
+base::Result<StatisticsRows> read_statistics(TargetSnapshot& snapshot, StatisticsSource source,
+                                             const std::vector<domain::Oid>& tables = {});
 
 /// A line of StatisticsRows, `from_view`, for one column or expression of a relation. `type` is that of its values.
 std::string statistics_line(const domain::RelationName& relation, std::string_view attribute, int number,
@@ -37,8 +38,9 @@ std::string statistics_line(const domain::RelationName& relation, std::string_vi
 /// Adds the statistics of one index's expressions.
 base::Result<void> add_index_statistics(pg::Session& twin, const StatisticsRows& rows);
 
-/// Replaces the statistics of all user tables on the twin. Columns are matched by name. `twin` may modify system tables.
-/// Returns what could not be carried over, in words.
-base::Result<std::vector<std::string>> write_statistics(pg::Session& twin, const StatisticsRows& rows);
+/// Replaces the statistics of these tables of the twin (of all when none is given). Columns are matched by name. `twin` may modify system
+/// tables. Returns what could not be carried over, in words.
+base::Result<std::vector<std::string>> write_statistics(pg::Session& twin, const StatisticsRows& rows,
+                                                        const std::vector<domain::Oid>& tables = {});
 
 }  // namespace orrery::twin

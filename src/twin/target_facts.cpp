@@ -14,6 +14,12 @@ constexpr const char* kBegin =
 
 }  // namespace
 
+std::string oid_list(const std::vector<domain::Oid>& oids) {
+    std::string text;
+    for (const auto oid : oids) text += (text.empty() ? "" : ",") + std::to_string(oid);
+    return text;
+}
+
 base::Result<TargetSnapshot> TargetSnapshot::begin(pg::Session& session) {
     TargetSnapshot snapshot(session);
     ORRERY_TRY(session.execute(kBegin));

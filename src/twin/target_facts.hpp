@@ -77,6 +77,9 @@ struct ChangeMark {
 };
 base::Result<ChangeMark> read_change_mark(TargetSnapshot& snapshot, bool from_pg_statistic);
 
+/// "1,2,3" for an IN (...).
+std::string oid_list(const std::vector<domain::Oid>& oids);
+
 /// Matches user schemas where `n` is pg_namespace.
 inline constexpr const char* kUserSchemas = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 

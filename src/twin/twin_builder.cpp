@@ -112,16 +112,35 @@ struct FailedEntry {
     base::Error error;
 };
 
+/// Runs entries in order, many in one transaction; one that fails takes the others of its batch with it, so they are then run singly.
 Result<std::vector<FailedEntry>> apply_entries(TwinServer& twin, const std::vector<DdlEntry>& entries, DdlPhase phase) {
+    constexpr std::size_t kBatch = 64;
     std::vector<FailedEntry> failures;
+    std::vector<const DdlEntry*> batch;
+    const auto lost = [](const base::Error& error) { return error.kind == ErrorKind::connection || error.kind == ErrorKind::cancelled; };
+    const auto flush = [&]() -> Result<void> {
+        if (batch.empty()) return {};
+        auto& session = needs_superuser(*batch.front()) ? twin.session : twin.owner_session;
+        std::string sql;
+        for (const auto* entry : batch) sql += entry->sql;
+        auto all = session.execute(sql);
+        for (std::size_t i = 0; !all && i < batch.size(); ++i) {
+            if (lost(all.error())) return base::unexpected(all.error().within("creating the schema on the twin"));
+            auto single = session.execute(batch[i]->sql);
+            if (single) continue;
+            if (lost(single.error())) return base::unexpected(single.error().within("creating the schema on the twin"));
+            failures.push_back({batch[i], std::move(single).error()});
+        }
+        batch.clear();
+        return {};
+    };
     for (const auto& entry : entries) {
         if (phase_of(entry) != phase) continue;
-        auto done = (needs_superuser(entry) ? twin.session : twin.owner_session).execute(entry.sql);
-        if (done) continue;
-        if (done.error().kind == ErrorKind::connection || done.error().kind == ErrorKind::cancelled)
-            return base::unexpected(done.error().within("creating the schema on the twin"));
-        failures.push_back({&entry, std::move(done).error()});
+        const bool other_session = !batch.empty() && needs_superuser(*batch.front()) != needs_superuser(entry);
+        if (other_session || batch.size() == kBatch) ORRERY_TRY(flush());
+        batch.push_back(&entry);
     }
+    ORRERY_TRY(flush());
     return failures;
 }
 

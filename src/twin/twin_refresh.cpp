@@ -76,13 +76,16 @@ Result<TargetChanges> find_changes(pg::Session& target, const BuiltTwin& twin, c
 }
 
 Result<void> update_twin(BuiltTwin& twin, pg::Session& target, const TwinOptions& options, TargetChanges changes) {
-    if (changes.statistics) {
+    std::vector<domain::Oid> here;
+    for (const auto& pair : twin.pairs)
+        if (std::find(changes.tables.begin(), changes.tables.end(), pair.target.oid) != changes.tables.end()) here.push_back(pair.twin);
+    if (changes.statistics && !here.empty()) {
         StatisticsRows rows;
         {
             ORRERY_ASSIGN(auto snapshot, TargetSnapshot::begin(target));
-            ORRERY_ASSIGN(rows, read_statistics(snapshot, twin.source));
+            ORRERY_ASSIGN(rows, read_statistics(snapshot, twin.source, changes.tables));
         }
-        ORRERY_ASSIGN([[maybe_unused]] const auto left_out, write_statistics(twin.server.session, rows));
+        ORRERY_ASSIGN([[maybe_unused]] const auto left_out, write_statistics(twin.server.session, rows, here));
     }
     std::map<domain::Oid, const TargetRelation*> now;
     for (const auto& relation : changes.relations) now[relation.oid] = &relation;
