@@ -70,7 +70,7 @@ std::vector<PlantBlueprint> single_column_problems() {
                     std::vector<Value>(4, numbers("shipment", code("T"))), 2.2)}),
         create("in list", "line", keys({"batch"}), {"line.batch"},
                {ask("recall-batches", "SELECT {line.id}, {line.order}, {line.quantity} FROM {line} WHERE {line.batch} IN ($1, $2, $3)",
-                    std::vector<Value>(3, numbers("line", code("B"))), 2)}),
+                    std::vector<Value>(3, numbers("line", code("B"))), 2.2)}),
     };
 }
 
@@ -86,7 +86,7 @@ std::vector<PlantBlueprint> composite_problems() {
             {report(
                 "vendor-expensive",
                 "SELECT {line.order}, {line.quantity}, {line.unit_price} FROM {line} WHERE {line.unit_price} > $1 AND {line.vendor} = $2",
-                {integer(780, 890), zipf(400, 0.4)}, 2)}),
+                {integer(780, 890), zipf(400, 0.4)}, 2.2)}),
         create("composite, equality before range", "audit", keys({"device", "logged"}), {"audit.device"},
                {report("device-latest", "SELECT max({audit.logged}) FROM {audit} WHERE {audit.device} = $1", {zipf(300, 0.4)}, 2.5)}),
         create("composite, any order", "shipment", keys_in_any_order({"zone", "grade"}), {"shipment.zone"},
@@ -105,7 +105,7 @@ std::vector<PlantBlueprint> composite_problems() {
                     {reference_to("country", 0.7)}, 2.5)}),
         create(
             "covering", "line", covering({"vendor"}, {"quantity"}), {"line.vendor"},
-            {report("vendor-volume", "SELECT count(*), sum({line.quantity}) FROM {line} WHERE {line.vendor} = $1", {zipf(400, 0.4)}, 2)}),
+            {report("vendor-volume", "SELECT count(*), sum({line.quantity}) FROM {line} WHERE {line.vendor} = $1", {zipf(400, 0.4)}, 2.2)}),
         create("covering", "shipment", covering({"zone"}, {"weight"}), {"shipment.zone"},
                {report("zone-weight", "SELECT count(*), sum({shipment.weight}) FROM {shipment} WHERE {shipment.zone} = $1",
                        {zipf(250, 0.4)}, 2.4)}),
@@ -135,7 +135,7 @@ std::vector<PlantBlueprint> shape_problems() {
                     {numbers("customer", lower_case(email()))}, 2.4)}),
         create("expression", "order", keys({"lower({order.reference})"}, {"btree", "hash"}), {"order.reference"},
                {ask("order-by-typed-reference", "SELECT {order.id}, {order.status} FROM {order} WHERE lower({order.reference}) = $1",
-                    {numbers("order", lower_case(code("R-")))}, 2)}),
+                    {numbers("order", lower_case(code("R-")))}, 2.2)}),
         create(
             "newest rows", "review", keys({"written"}), {"review.written"},
             {ask("newest-reviews",
@@ -164,11 +164,11 @@ std::vector<PlantBlueprint> relation_problems() {
             "foreign key", "basket_item", keys({"basket"}, {"btree", "hash"}), {"basket_item.basket"},
             {ask("basket-content", "SELECT {basket_item.item}, {basket_item.quantity} FROM {basket_item} WHERE {basket_item.basket} = $1",
                  {numbers("basket", serial())}, 2.2),
-             ask("expire-basket", "DELETE FROM {basket} WHERE {basket.id} = (SELECT min({basket.id}) FROM {basket})", {}, 2)}),
+             ask("expire-basket", "DELETE FROM {basket} WHERE {basket.id} = (SELECT min({basket.id}) FROM {basket})", {}, 2.2)}),
         create("foreign key", "message", keys({"ticket"}, {"btree", "hash"}), {"message.ticket"},
                {ask("ticket-thread", "SELECT {message.author}, {message.body}, {message.sent} FROM {message} WHERE {message.ticket} = $1",
                     {numbers("ticket", serial())}, 2.2),
-                ask("forget-ticket", "DELETE FROM {ticket} WHERE {ticket.id} = (SELECT min({ticket.id}) FROM {ticket})", {}, 2)}),
+                ask("forget-ticket", "DELETE FROM {ticket} WHERE {ticket.id} = (SELECT min({ticket.id}) FROM {ticket})", {}, 2.2)}),
         create("join column", "message", keys({"ticket"}, {"btree", "hash"}), {"message.ticket"},
                {report("customer-threads",
                        "SELECT t.{ticket.subject}, m.{message.author}, m.{message.sent} FROM {ticket} t"

@@ -318,6 +318,21 @@ TEST_F(Labs, StayUpUntilTheyAreTakenDown) {
     EXPECT_FALSE(pg::Session::connect(lab->uri));
 }
 
+TEST_F(Labs, HoldTpchToo) {
+    options_.workload = LabWorkload::tpch;
+    options_.scale = 0.001;
+    const auto lab = lab_up(options_);
+    ASSERT_TRUE(lab) << lab.error().to_text();
+    auto session = connect(lab->uri);
+    EXPECT_EQ(count(session, "SELECT count(*) FROM customer"), 150);
+    EXPECT_EQ(count(session, "SELECT count(*) FROM pg_constraint WHERE contype = 'f'"), 0) << "only when asked for";
+    EXPECT_GE(count(session, "SELECT count(*) FROM pg_stat_statements"), 0);
+    EXPECT_TRUE(lab->truth_file.empty());
+    const auto down = lab_down(lab->id, options_.registry);
+    ASSERT_TRUE(down) << down.error().to_text();
+    EXPECT_FALSE(fs::exists(options_.folder));
+}
+
 TEST_F(Labs, AStopOnTheWayLeavesNothing) {
     std::stop_source stop;
     options_.scale = 1;
