@@ -171,9 +171,8 @@ base::Result<ActionEvaluation> evaluate(const Context& context, const std::strin
     ORRERY_ASSIGN(const auto later, store->intervals(applier->server(), result.action.changed, now));
     ORRERY_ASSIGN(const auto workload, store->workload(applier->server(), result.action.created - span, now, database));
     const TemplateTables tables(workload, catalog);
-    auto options = evaluation_options(context);
     ORRERY_ASSIGN(const auto recommendation, find_recommendation(*store, applier->server(), result.action.recommendation_id));
-    options.affected = tables.touching(recommendation.spec.table);
+    const auto options = focused_on(recommendation, tables, evaluation_options(context));
     ORRERY_ASSIGN(const auto before, window_of(*store, applier->server(), earlier, database, tables.application()));
     ORRERY_ASSIGN(const auto after, window_of(*store, applier->server(), later, database, tables.application()));
     result.evaluation = feedback::evaluate(before, after, options);

@@ -40,6 +40,7 @@ TemplateTables::TemplateTables(const domain::Workload& workload, const domain::C
             const auto* table = catalog.find_table(use.name);
             if (table == nullptr) continue;
             touched.tables.insert(table->name);
+            if (use.access != domain::TableAccess::read) touched.written.insert(table->name);
             constexpr char kView = 'v';
             touched.unknown = touched.unknown || table->kind == kView;
         }
@@ -59,6 +60,25 @@ std::set<domain::Fingerprint> TemplateTables::touching(const domain::RelationNam
     for (const auto& [fingerprint, touched] : touched_)
         if (touched.unknown || touched.tables.contains(table)) found.insert(fingerprint);
     return found;
+}
+
+std::set<domain::Fingerprint> TemplateTables::writing(const domain::RelationName& table) const {
+    std::set<domain::Fingerprint> found;
+    for (const auto& [fingerprint, touched] : touched_)
+        if (touched.written.contains(table)) found.insert(fingerprint);
+    return found;
+}
+
+feedback::EvaluationOptions focused_on(const domain::Recommendation& recommendation, const TemplateTables& tables,
+                                       feedback::EvaluationOptions options) {
+    const auto& table = recommendation.spec.table;
+    options.watched = tables.touching(table);
+    options.affected = options.watched;
+    if (recommendation.queries.empty()) return options;
+    options.affected = tables.writing(table);
+    for (const auto& effect : recommendation.queries)
+        if (options.watched->contains(effect.fingerprint)) options.affected->insert(effect.fingerprint);
+    return options;
 }
 
 void WindowHistory::add(feedback::WindowSample window) {

@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "domain/catalog.hpp"
+#include "domain/recommendation.hpp"
 #include "domain/store.hpp"
 #include "domain/workload.hpp"
 #include "engine/context.hpp"
@@ -32,14 +33,21 @@ public:
     [[nodiscard]] std::set<domain::Fingerprint> application() const;
     /// Templates that touch the table, and those whose tables are not all known (views): they may.
     [[nodiscard]] std::set<domain::Fingerprint> touching(const domain::RelationName& table) const;
+    /// Templates that write to the table.
+    [[nodiscard]] std::set<domain::Fingerprint> writing(const domain::RelationName& table) const;
 
 private:
     struct Touched {
-        std::set<domain::RelationName> tables;
+        std::set<domain::RelationName> tables, written;
         bool unknown = false;
     };
     std::map<domain::Fingerprint, Touched> touched_;
 };
+
+/// The gain of a recommendation is looked for in the statements that it is to help and in those that pay for it; all that touch
+/// the table are watched for a loss.
+feedback::EvaluationOptions focused_on(const domain::Recommendation& recommendation, const TemplateTables& tables,
+                                       feedback::EvaluationOptions options);
 
 /// Windows measured one after the other while the database changes between them. For each template the newest ones since the
 /// last change that could touch it are put together.

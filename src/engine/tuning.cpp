@@ -28,9 +28,17 @@ struct Run {
     std::map<domain::Fingerprint, double> mix;  ///< calls of the baseline: what all gains are measured on
     double reference_ms = 0;
 
+    [[nodiscard]] feedback::EvaluationOptions evaluation(const domain::Recommendation& recommendation) const;
     base::Result<feedback::WindowSample> measure(std::chrono::milliseconds duration);
     base::Result<TuneStep> try_out(Applier& applier, const domain::Recommendation& recommendation);
 };
+
+feedback::EvaluationOptions Run::evaluation(const domain::Recommendation& recommendation) const {
+    auto options = focused_on(recommendation, *tables, evaluation_options(context));
+    options.mix = mix;
+    options.reference_ms = reference_ms;
+    return options;
+}
 
 base::Result<feedback::WindowSample> Run::measure(std::chrono::milliseconds duration) {
     ORRERY_ASSIGN(const auto seen, observer->observe(duration, duration / kParts));
@@ -42,10 +50,7 @@ base::Result<TuneStep> Run::try_out(Applier& applier, const domain::Recommendati
     step.recommendation = recommendation;
     feedback::Trial trial;
     trial.before = history.before();
-    trial.affected = tables->touching(recommendation.spec.table);
-    trial.evaluation = evaluation_options(context);
-    trial.evaluation.mix = mix;
-    trial.evaluation.reference_ms = reference_ms;
+    trial.evaluation = evaluation(recommendation);
     trial.measure = [&] { return measure(request.trial); };
     auto outcome = applier.loop().try_out(recommendation, trial);
     if (!outcome) {
@@ -57,10 +62,12 @@ base::Result<TuneStep> Run::try_out(Applier& applier, const domain::Recommendati
     step.action = std::move(outcome->action);
     step.evaluation = std::move(outcome->evaluation);
     step.judgement = std::move(outcome->judgement);
+    step.before = std::move(trial.before);
+    const auto touched = tables->touching(recommendation.spec.table);
     if (step.action->state == domain::ActionState::reverted)
-        history.undone(trial.affected, std::move(outcome->after));
+        history.undone(touched, std::move(outcome->after));
     else
-        history.change(trial.affected, std::move(outcome->after));
+        history.change(touched, std::move(outcome->after));
     return step;
 }
 
@@ -83,10 +90,10 @@ std::vector<domain::Recommendation> in_order(std::vector<domain::Recommendation>
 base::Result<void> second_chances(Run& run, Applier& applier, TuneReport& report) {
     for (std::size_t i = 0; i < report.steps.size(); ++i) {
         auto& step = report.steps[i];
-        const bool unproven = step.action && step.action->state == domain::ActionState::reverted && step.evaluation &&
-                              step.evaluation->gain_percent > 0 && step.evaluation->slower.empty() &&
-                              step.judgement.decision == feedback::Decision::undecided;
-        if (!unproven) continue;
+        const bool undone = step.action && step.action->state == domain::ActionState::reverted && step.evaluation;
+        if (!undone || step.evaluation->gain_percent <= 0 ||
+            feedback::judge(step.recommendation.kind, *step.evaluation).decision != feedback::Decision::undecided)
+            continue;
         auto again = run.try_out(applier, step.recommendation);
         if (!again) {
             if (again.error().kind != base::ErrorKind::cancelled) return base::unexpected(std::move(again).error());
@@ -99,11 +106,31 @@ base::Result<void> second_chances(Run& run, Applier& applier, TuneReport& report
     return {};
 }
 
-base::Result<void> apply_all(Run& run, TuneReport& report) {
-    ORRERY_ASSIGN(const auto applier, Applier::open(run.context, run.store, run.request.target));
+/// What the trials could not decide is judged on the long last window. A new index that still cannot be shown to pay goes; a
+/// dropped one that nothing was seen to miss stays dropped.
+base::Result<void> settle(Run& run, Applier& applier, const feedback::WindowSample& last, TuneReport& report) {
+    for (auto& step : report.steps) {
+        if (!step.action || step.action->state != domain::ActionState::applied) continue;
+        auto options = run.evaluation(step.recommendation);
+        step.evaluation = feedback::evaluate(step.before, last, options);
+        step.evaluation->action = step.action->id;
+        step.judgement = feedback::judge(step.recommendation.kind, *step.evaluation);
+        ORRERY_TRY(run.store.save_evaluation(applier.server(), *step.evaluation));
+        const bool drop = step.recommendation.kind == domain::RecommendationKind::drop_index;
+        const bool keep = step.judgement.decision == feedback::Decision::keep ||
+                          (drop && step.judgement.decision == feedback::Decision::undecided && step.evaluation->slower.empty());
+        auto settled = keep ? applier.loop().keep(step.action->id, step.judgement.reason)
+                            : applier.loop().revert(step.action->id, step.judgement.reason);
+        if (!settled) return base::unexpected(std::move(settled).error());
+        step.action = *std::move(settled);
+    }
+    return {};
+}
+
+base::Result<void> apply_all(Run& run, Applier& applier, TuneReport& report) {
     const auto recommendations = in_order(report.advice.recommendations);
     for (const auto& recommendation : recommendations) {
-        auto step = run.try_out(*applier, recommendation);
+        auto step = run.try_out(applier, recommendation);
         if (!step) {
             if (step.error().kind != base::ErrorKind::cancelled) return base::unexpected(std::move(step).error());
             report.interrupted = true;
@@ -112,7 +139,7 @@ base::Result<void> apply_all(Run& run, TuneReport& report) {
         report.steps.push_back(*std::move(step));
         log_step(report.steps.back(), report.steps.size(), recommendations.size());
     }
-    return second_chances(run, *applier, report);
+    return second_chances(run, applier, report);
 }
 
 }  // namespace
@@ -146,12 +173,14 @@ base::Result<TuneReport> tune(const Context& context, domain::Store& store, cons
     run.history.add(first);
     run.mix = feedback::calls_of(first);
     run.reference_ms = feedback::total_ms(first);
-    ORRERY_TRY(apply_all(run, report));
+    ORRERY_ASSIGN(const auto applier, Applier::open(context, store, request.target));
+    ORRERY_TRY(apply_all(run, *applier, report));
     report.phases_seconds["apply"] = watch.seconds();
     if (report.interrupted) return report;
 
     watch = base::Stopwatch(*context.clock);
     ORRERY_ASSIGN(const auto last, run.measure(request.observe));
+    ORRERY_TRY(settle(run, *applier, last, report));
     report.overall = feedback::evaluate(first, last, evaluation_options(context));
     report.phases_seconds["final"] = watch.seconds();
     ORRERY_TRY(store.save_evaluation(server, *report.overall));

@@ -32,6 +32,7 @@ struct TuneStep {
     std::optional<domain::Evaluation> evaluation;
     feedback::Judgement judgement;
     std::optional<base::Error> error;
+    feedback::WindowSample before;  ///< what the change was measured against
 };
 
 struct TuneReport {

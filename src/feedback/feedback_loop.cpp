@@ -277,13 +277,11 @@ base::Result<Recovery> FeedbackLoop::recover() {
 
 base::Result<TrialOutcome> FeedbackLoop::try_out(const domain::Recommendation& recommendation, const Trial& trial) {
     TrialOutcome outcome;
-    auto options = trial.evaluation;
-    options.affected = trial.affected;
     ORRERY_ASSIGN(outcome.action, apply(recommendation));
     for (int window = 0; window < std::max(1, trial.windows); ++window) {
         ORRERY_ASSIGN(const auto measured, trial.measure());
         outcome.after.merge(measured);
-        outcome.evaluation = evaluate(trial.before, outcome.after, options);
+        outcome.evaluation = evaluate(trial.before, outcome.after, trial.evaluation);
         outcome.judgement = judge(recommendation.kind, outcome.evaluation);
         if (outcome.judgement.decision != Decision::undecided) break;
     }

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -49,9 +48,8 @@ struct Recovery {
 struct Trial {
     WindowSample before;
     std::function<base::Result<WindowSample>()> measure;  ///< one window, with the action in place
-    std::set<domain::Fingerprint> affected;               ///< templates that touch the table
     int windows = 3;                                      ///< measured at most, while undecided
-    EvaluationOptions evaluation;                         ///< `affected` is taken from above
+    EvaluationOptions evaluation;
 };
 
 struct TrialOutcome {

@@ -67,6 +67,7 @@ struct Comparison {
     Fingerprint fingerprint;
     Moments before, after;
     bool affected = true;
+    bool watched = true;
 };
 
 /// log of the factor by which the unaffected templates drifted: random-effects mean (DerSimonian and Laird 1986) of their
@@ -138,7 +139,7 @@ std::vector<Fingerprint> slower_templates(const std::vector<Comparison>& compari
     std::vector<SlowTemplate> tests;
     for (std::size_t i = 0; i < comparisons.size(); ++i) {
         const auto& item = comparisons[i];
-        if (!item.affected) continue;
+        if (!item.watched) continue;
         // Against what the template would take were it slower by exactly the limit, on a machine as slow as this one was.
         const double limit = (1 + options.regression_limit_percent / 100) * std::max(1.0, drift);
         const auto test = base::welch(item.after, scaled(item.before, limit), options.confidence);
@@ -185,7 +186,9 @@ std::vector<Comparison> compare(const WindowSample& before, const WindowSample& 
         const bool comparable = std::min(b.count, a.count) >= std::max(2.0, options.minimum_calls);
         const double p = comparable ? base::welch(b, a, options.confidence).p_value : 1;
         result.templates.push_back({fingerprint, b.count, a.count, b.mean(), a.mean(), p});
-        if (comparable) comparisons.push_back({fingerprint, b, a, !options.affected || options.affected->contains(fingerprint)});
+        if (!comparable) continue;
+        const bool affected = !options.affected || options.affected->contains(fingerprint);
+        comparisons.push_back({fingerprint, b, a, affected, affected || (options.watched && options.watched->contains(fingerprint))});
     }
     return comparisons;
 }
@@ -212,27 +215,30 @@ struct GainOptions {
     double most_freedom;
 };
 
-/// gain = share * (1 - ratio): the affected templates' share of the time, and the ratio of their times after and before.
+/// gain = (b - a) / (b + unchanged), or of a fixed reference. Its variance by the delta method, on the linear scale: where an index
+/// leaves a hundredth of the time, a single slow call among few makes the ratio's logarithm wild, but hardly moves the gain.
 void fill_gain(domain::Evaluation& result, const Uncertain& b, const Uncertain& a, const Uncertain& unchanged, const GainOptions& options) {
-    const double vb = b.variance / (b.value * b.value), va = a.variance / (a.value * a.value);
-    const double fb = b.variance_square_over_freedom / std::pow(b.value, 4), fa = a.variance_square_over_freedom / std::pow(a.value, 4);
-    const double freedom = std::clamp(fb + fa > 0 ? (vb + va) * (vb + va) / (fb + fa) : kMany, 1.0, options.most_freedom);
-    const double quantile = base::student_t_quantile(0.5 + options.confidence / 2, freedom);
-    const double reach = quantile * std::sqrt(vb + va + options.drift_variance);
-    const double ratio = a.value / b.value;
-
     const bool own_reference = options.reference_ms <= 0;
-    const double reference = own_reference ? result.before_ms : options.reference_ms;
-    const double share = b.value / reference;
-    // A share of its own total wavers with both its parts; of a fixed total only with itself.
-    const double share_variance =
-        own_reference ? (b.variance * unchanged.value * unchanged.value + unchanged.variance * b.value * b.value) / std::pow(reference, 4)
-                      : b.variance / (reference * reference);
-    const double from_share = (1 - ratio) * quantile * std::sqrt(share_variance);
-    const double below = share * (ratio * std::exp(reach) - ratio), above = share * (ratio - ratio * std::exp(-reach));
-    result.gain_percent = 100 * share * (1 - ratio);
-    result.low_percent = result.gain_percent - 100 * std::hypot(below, from_share);
-    result.high_percent = result.gain_percent + 100 * std::hypot(above, from_share);
+    const double total = own_reference ? b.value + unchanged.value : options.reference_ms;
+    const double gain = (b.value - a.value) / total;
+    const double by_b = own_reference ? (a.value + unchanged.value) / (total * total) : 1 / total;
+    const double by_a = 1 / total;
+    const double by_unchanged = own_reference ? gain / total : 0;
+
+    double variance = 0, over_freedom = 0;
+    const auto add = [&](const Uncertain& part, double derivative) {
+        variance += part.variance * derivative * derivative;
+        over_freedom += part.variance_square_over_freedom * std::pow(derivative, 4);
+    };
+    add(b, by_b);
+    add(a, by_a);
+    add(unchanged, by_unchanged);
+    const double freedom = std::clamp(over_freedom > 0 ? variance * variance / over_freedom : kMany, 1.0, options.most_freedom);
+    variance += a.value * a.value * options.drift_variance * by_a * by_a;
+    const double reach = base::student_t_quantile(0.5 + options.confidence / 2, freedom) * std::sqrt(variance);
+    result.gain_percent = 100 * gain;
+    result.low_percent = 100 * (gain - reach);
+    result.high_percent = 100 * std::min(gain + reach, std::max(gain, 1.0));  // not more than all can be saved
 }
 
 }  // namespace
@@ -257,9 +263,13 @@ void WindowSample::merge(const WindowSample& other) {
 
 domain::Evaluation evaluate(const WindowSample& before, const WindowSample& after, const EvaluationOptions& options) {
     domain::Evaluation result;
-    const auto comparisons = compare(before, after, options, result);
+    auto comparisons = compare(before, after, options, result);
     const auto drift = drift_of(comparisons);
     const double machine = std::exp(drift.log_factor);
+    const double reference = options.reference_ms > 0 ? options.reference_ms : total_ms(before);
+    result.slower = slower_templates(comparisons, reference, machine, options);
+    for (auto& item : comparisons)
+        item.affected = item.affected || std::binary_search(result.slower.begin(), result.slower.end(), item.fingerprint);
     const auto waver_before = dispersion(before), waver_after = dispersion(after);
 
     Uncertain b, a, unchanged;
@@ -282,7 +292,6 @@ domain::Evaluation evaluate(const WindowSample& before, const WindowSample& afte
             waver_before.factor > 1 || waver_after.factor > 1 ? std::max(3.0, waver_before.freedom + waver_after.freedom) : kMany;
         fill_gain(result, b, a, unchanged, {options.confidence, options.reference_ms, drift.variance, least});
     }
-    result.slower = slower_templates(comparisons, options.reference_ms > 0 ? options.reference_ms : result.before_ms, machine, options);
     result.verdict = verdict_of(result, comparisons.size(), options);
     return result;
 }

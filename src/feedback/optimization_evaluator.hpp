@@ -40,6 +40,8 @@ struct EvaluationOptions {
     /// Templates that the change can touch. The others are taken as unchanged: they count in the total, tell how much the
     /// machine as a whole drifted between the windows, and bring no noise into the gain. Absent = all can be touched.
     std::optional<std::set<domain::Fingerprint>> affected;
+    /// Templates that are looked at for having become slower; one that has counts as affected. Absent = the affected ones.
+    std::optional<std::set<domain::Fingerprint>> watched;
     /// Calls that weigh the templates; empty = those of `before`. With the mix and the time of one baseline, several evaluations
     /// are shares of one and the same workload.
     std::map<domain::Fingerprint, double> mix;
@@ -51,9 +53,8 @@ std::map<domain::Fingerprint, double> calls_of(const WindowSample& window);
 double total_ms(const WindowSample& window);
 
 /// Compares the same mix of calls at the mean times of both windows. Templates seen on one side only are reported with zero
-/// calls on the other and left out. The interval is Welch's per template carried to the logarithm of the ratio after/before by
-/// the delta method, widened by the over-dispersion that sub-windows show, and joined with that of the affected templates'
-/// share of the time (MOVER, Zou and Donner 2008). Pure.
+/// calls on the other and left out. The interval is Welch's per template, summed by the delta method, and widened by the
+/// over-dispersion that sub-windows show. Pure.
 domain::Evaluation evaluate(const WindowSample& before, const WindowSample& after, const EvaluationOptions& options = {});
 
 /// What to do with an action that has been measured.

@@ -61,5 +61,58 @@ TEST(WindowHistory, PartsAndTemplatesTellTheSameCalls) {
     }
 }
 
+domain::Catalog catalog() {
+    domain::Catalog catalog;
+    for (const auto* name : {"orders", "customers"}) {
+        domain::Table table;
+        table.name = {"public", name};
+        catalog.tables.push_back(table);
+    }
+    domain::Table view;
+    view.name = {"public", "recent"};
+    view.kind = 'v';
+    catalog.tables.push_back(view);
+    return catalog;
+}
+
+domain::Workload workload() {
+    domain::Workload workload;
+    const auto add = [&](std::uint64_t number, const char* text) { workload.statements.push_back({Fingerprint{number}, text, 1, {}, {}}); };
+    add(1, "SELECT * FROM orders WHERE id = $1");
+    add(2, "SELECT * FROM orders o JOIN customers c ON c.id = o.customer_id");
+    add(3, "UPDATE orders SET note = $1 WHERE id = $2");
+    add(4, "SELECT * FROM pg_catalog.pg_class");
+    add(5, "SELECT * FROM recent");
+    add(6, "SELEC nonsense");
+    add(7, "INSERT INTO customers SELECT id FROM orders");
+    return workload;
+}
+
+std::set<Fingerprint> these(std::initializer_list<std::uint64_t> numbers) {
+    std::set<Fingerprint> set;
+    for (const auto number : numbers) set.insert(Fingerprint{number});
+    return set;
+}
+
+TEST(TemplateTables, KnowsWhoReadsAndWhoWrites) {
+    const TemplateTables tables(workload(), catalog());
+    EXPECT_EQ(tables.application(), these({1, 2, 3, 5, 7}));
+    EXPECT_EQ(tables.touching({"public", "customers"}), these({2, 5, 7})) << "a view may hide the table";
+    EXPECT_EQ(tables.writing({"public", "orders"}), these({3}));
+    EXPECT_EQ(tables.writing({"public", "customers"}), these({7}));
+}
+
+TEST(FocusedOn, AffectsTheHelpedAndTheWritersAndWatchesAll) {
+    const TemplateTables tables(workload(), catalog());
+    domain::Recommendation advice;
+    advice.spec.table = {"public", "orders"};
+    advice.queries.push_back({Fingerprint{1}, {}, {}});
+    auto options = focused_on(advice, tables, {});
+    EXPECT_EQ(options.affected, these({1, 3}));
+    EXPECT_EQ(options.watched, these({1, 2, 3, 5, 7}));
+    advice.queries.clear();
+    EXPECT_EQ(focused_on(advice, tables, {}).affected, these({1, 2, 3, 5, 7})) << "a drop can touch whatever reads the table";
+}
+
 }  // namespace
 }  // namespace orrery::engine

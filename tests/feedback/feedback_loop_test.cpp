@@ -304,7 +304,6 @@ WindowSample window_of(double mean, double count = 200) {
 
 TEST_F(FeedbackLoopTest, ATrialKeepsWhatPaysAndUndoesWhatDoesNot) {
     Trial trial;
-    trial.affected = {domain::Fingerprint{7}};
     trial.before = window_of(10);
     trial.measure = [] { return base::Result<WindowSample>(window_of(2)); };
     auto outcome = process.loop.try_out(create_advice(), trial);
@@ -324,7 +323,6 @@ TEST_F(FeedbackLoopTest, ATrialKeepsWhatPaysAndUndoesWhatDoesNot) {
 
 TEST_F(FeedbackLoopTest, ATrialMeasuresLongerWhileItCannotTell) {
     Trial trial;
-    trial.affected = {domain::Fingerprint{7}};
     trial.before = window_of(10);
     int measured = 0;
     trial.measure = [&] {
@@ -341,6 +339,7 @@ TEST_F(FeedbackLoopTest, ATrialMeasuresLongerWhileItCannotTell) {
 TEST_F(FeedbackLoopTest, ADroppedIndexOnATableThatNothingTouchedIsNotMissed) {
     server.indexes["orders_customer_id_idx"] = {kDefinition, true, false};
     Trial trial;
+    trial.evaluation.affected = std::set<domain::Fingerprint>();
     trial.before = window_of(10);
     trial.measure = [] { return base::Result<WindowSample>(window_of(10)); };
     const auto outcome = process.loop.try_out(drop_advice(), trial);

@@ -75,6 +75,18 @@ TEST(OptimizationEvaluator, UnaffectedTemplatesCountInTheTotalOnly) {
     EXPECT_NEAR(focused.gain_percent, 100 * before.templates[kA].sum * 0.8 / focused.before_ms, 2);
 }
 
+TEST(OptimizationEvaluator, AWatchedTemplateThatSuffersCountsAgainstTheGain) {
+    WindowSample before, after;
+    before.templates = {{kA, constant(100, 10)}, {kB, constant(100, 10)}, {kC, constant(100, 10)}};
+    after.templates = {{kA, constant(100, 2)}, {kB, constant(100, 15)}, {kC, constant(100, 9)}};
+    EvaluationOptions options;
+    options.affected = std::set<Fingerprint>{kA};
+    options.watched = std::set<Fingerprint>{kA, kB};
+    const auto result = evaluate(before, after, options);
+    EXPECT_EQ(result.slower, std::vector<Fingerprint>{kB});
+    EXPECT_DOUBLE_EQ(result.after_ms, 200 + 1500 + 1000);
+}
+
 TEST(OptimizationEvaluator, OneBaselineMakesGainsSharesOfOneWorkload) {
     WindowSample before, after;
     before.templates = {{kA, constant(10, 10)}, {kB, constant(10, 1)}};
@@ -104,6 +116,18 @@ TEST(OptimizationEvaluator, TheShareOfTheAffectedTemplatesIsUncertainToo) {
         held += result.low_percent <= truth && truth <= result.high_percent ? 1 : 0;
     }
     EXPECT_NEAR(static_cast<double>(held) / kRounds, 0.95, 0.03);
+}
+
+TEST(OptimizationEvaluator, OneSlowCallAmongFewDoesNotHideALargeGain) {
+    Random random(41);
+    WindowSample before, after;
+    before.templates = {{kA, lognormal(random, 35, 178, 0.5)}};
+    after.templates = {{kA, constant(27, 0.3)}};
+    after.templates[kA].add(365);
+    const auto result = evaluate(before, after);
+    EXPECT_GT(result.gain_percent, 85);
+    EXPECT_GT(result.low_percent, 50);
+    EXPECT_EQ(judge(domain::RecommendationKind::create_index, result).decision, Decision::keep);
 }
 
 TEST(OptimizationEvaluator, AMachineThatSlowedDownAsAWholeBlamesNobody) {
