@@ -395,11 +395,14 @@ SelectionProblem Advisor::problem() {
     problem.growth_limits = growth_limits(problem);
     problem.packages = costs_->packages();
     problem.budget = options_.budget.value;
-    problem.minimum_gain = value_.total * options_.minimum_workload_percent / 100;
+    // Measured by what would be left, not by today's total: once the great waste is gone, smaller gains count.
+    double remaining = 0;
+    for (std::size_t s = 0; s < count(); ++s) remaining += value_.statements[s].at(cost_floor(static_cast<int>(s), problem.relevant[s]));
+    problem.minimum_gain = remaining * options_.minimum_workload_percent / 100;
     double table_bytes = 0;
     for (const auto& table : catalog_.tables)
         table_bytes += static_cast<double>(table_pages(table, catalog_.block_size).value * catalog_.block_size);
-    problem.byte_price = table_bytes > 0 ? value_.total * options_.storage_percent / 100 / table_bytes : 0;
+    problem.byte_price = table_bytes > 0 ? remaining * options_.storage_percent / 100 / table_bytes : 0;
     problem.minimum_gain_share = options_.minimum_benefit_percent / 100;
     problem.seed = options_.seed;
     return problem;

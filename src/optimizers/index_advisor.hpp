@@ -27,8 +27,8 @@ struct IndexAdvisorOptions {
     int parameter_draws = 3;
     std::uint64_t seed = 1;
     double minimum_benefit_percent = 1;          ///< of the time of the statements an index helps, upkeep taken off
-    double minimum_workload_percent = 0.1;       ///< of the whole workload's time: less is not worth the care of one more index
-    double storage_percent = 2;                  ///< of the time: what indexes as large as all tables together must gain for their space
+    double minimum_workload_percent = 1;           ///< of the time that would remain with every candidate: less is not worth one more index
+    double storage_percent = 5;                    ///< of that time: what indexes as large as all tables together must gain for their space
     double regression_limit_percent = 10;        ///< no reading statement may get dearer by more
     double write_regression_limit_percent = 50;  ///< no writing statement either, unless what it adds is small beside the gain
     double small_statement_percent = 0.1;        ///< statements below this share of the time bring forth no candidates

@@ -36,7 +36,8 @@ struct Slot {
 constexpr std::array kWidths{0.005, 0.02, 0.1};    // of ranges that look at the end of a time line, and of two-sided ones
 constexpr std::array kTailWidths{0.02, 0.1, 0.5};  // of one-sided ranges elsewhere
 constexpr std::array<std::string_view, 3> kLimits{"10", "20", "50"};
-constexpr int kProposalsPerDraw = 32;
+constexpr int kProposalsPerDraw = 64;
+constexpr std::size_t kFittingPerDraw = 4;
 
 char family(std::string_view type) {
     if (is_time_line(type)) return 'D';
@@ -126,6 +127,11 @@ public:
 
 private:
     using Values = std::vector<std::string>;  ///< by parameter; texts without quotes
+    struct Proposal {
+        Values values;
+        double width = 0;                     ///< of its ranges; 0 = as usual
+        double distance = 0;                  ///< from the measured number of rows, as a ratio's logarithm
+    };
 
     const domain::Table* table_of(int use) const {
         if (use < 0 || use >= static_cast<int>(facts_.tables.size())) return nullptr;
@@ -138,7 +144,8 @@ private:
     void resolve_predicate(const domain::Predicate& predicate);
     void pair_ranges();
     bool may_calibrate() const;
-    Values propose(int draw, bool calibrating);
+    Proposal propose(int draw, bool calibrating);
+    static std::vector<Proposal> spread(std::vector<Proposal> proposals, std::size_t draws);
     std::string equality_value(const Slot& slot, int draw);
     std::string ordered_value(const Slot& slot, double share) const;
     std::string range_value(const Slot& slot, int draw, double width, const Values& values);
@@ -329,12 +336,13 @@ std::string Drawer::value(std::size_t parameter, int draw, double width, const V
     return plain_value(slot.type);
 }
 
-Drawer::Values Drawer::propose(int draw, bool calibrating) {
-    Values values(slots_.size());
+Drawer::Proposal Drawer::propose(int draw, bool calibrating) {
+    Proposal proposal;
     // When rows were measured the widths are free, and the measurement chooses among them.
-    const double width = calibrating ? std::exp(std::log(1e-5) + random_.uniform() * std::log(0.5 / 1e-5)) : 0;
-    for (std::size_t i = 0; i < slots_.size(); ++i) values[i] = value(i, draw, width, values);
-    return values;
+    if (calibrating) proposal.width = std::exp(std::log(1e-5) + random_.uniform() * std::log(0.5 / 1e-5));
+    proposal.values.resize(slots_.size());
+    for (std::size_t i = 0; i < slots_.size(); ++i) proposal.values[i] = value(i, draw, proposal.width, proposal.values);
+    return proposal;
 }
 
 bool Drawer::may_calibrate() const {
@@ -377,23 +385,33 @@ std::string Drawer::literal(const Slot& slot, const std::string& value) const {
     return domain::quote_literal(value) + (slot.type.empty() ? "" : "::" + slot.type);
 }
 
+/// Among proposals that fit the measured rows about equally well the narrowest range, the widest and those between: a short list of a
+/// wide range and a long one of a narrow range give the same rows and may want different indexes.
+std::vector<Drawer::Proposal> Drawer::spread(std::vector<Proposal> proposals, std::size_t draws) {
+    std::stable_sort(proposals.begin(), proposals.end(), [](const Proposal& a, const Proposal& b) { return a.distance < b.distance; });
+    proposals.resize(std::min(proposals.size(), kFittingPerDraw * draws));
+    std::stable_sort(proposals.begin(), proposals.end(), [](const Proposal& a, const Proposal& b) { return a.width < b.width; });
+    std::vector<Proposal> chosen;
+    for (std::size_t i = 0; i < draws; ++i) chosen.push_back(proposals[draws == 1 ? proposals.size() / 2 : i * (proposals.size() - 1) / (draws - 1)]);
+    return chosen;
+}
+
 std::vector<std::vector<std::string>> Drawer::draw() {
     if (slots_.empty()) return {{}};
     const bool calibrating = may_calibrate();
     const int draws = std::max(1, options_.draws);
-    std::vector<std::pair<double, Values>> proposals;
+    std::vector<Proposal> proposals;
     for (int i = 0; i < draws * (calibrating ? kProposalsPerDraw : 1); ++i) {
-        Values values = propose(i, calibrating);
-        const double distance = calibrating ? std::abs(std::log((expected_rows(values) + 1) / (*options_.rows_per_call + 1))) : 0;
-        proposals.emplace_back(distance, std::move(values));
+        Proposal proposal = propose(i, calibrating);
+        if (calibrating) proposal.distance = std::abs(std::log((expected_rows(proposal.values) + 1) / (*options_.rows_per_call + 1)));
+        proposals.push_back(std::move(proposal));
     }
-    std::stable_sort(proposals.begin(), proposals.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    if (calibrating) proposals = spread(std::move(proposals), static_cast<std::size_t>(draws));
     std::vector<std::vector<std::string>> result;
-    for (const auto& [distance, values] : proposals) {
+    for (const auto& proposal : proposals) {
         std::vector<std::string> literals;
-        for (std::size_t i = 0; i < slots_.size(); ++i) literals.push_back(literal(slots_[i], values[i]));
+        for (std::size_t i = 0; i < slots_.size(); ++i) literals.push_back(literal(slots_[i], proposal.values[i]));
         if (std::find(result.begin(), result.end(), literals) == result.end()) result.push_back(std::move(literals));
-        if (static_cast<int>(result.size()) == draws) break;
     }
     return result;
 }
