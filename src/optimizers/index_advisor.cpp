@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,7 +29,11 @@ using domain::Advice;
 using domain::Recommendation;
 using domain::RecommendationKind;
 
-constexpr double kWriteGrowthShare = 0.1;  // of what the reads of a table can gain: so much a writing statement may always add
+constexpr double kWriteGrowthShare = 0.1;         // of what the reads of a table can gain: so much a writing statement may always add
+constexpr std::size_t kHeaviestStatements = 100;  // of which all bring forth candidates, whatever their share
+constexpr int kMostRounds = 12;                   // of choosing and verifying
+constexpr int kRuinRounds = 12;
+constexpr std::size_t kProbedAtOnce = 4;
 constexpr std::size_t kMostRejected = 100;
 
 /// One run. The public function is its table of contents.
@@ -86,7 +91,10 @@ private:
     double value_of(int statement, const CandidateSet& set) {
         return value_.statements[static_cast<std::size_t>(statement)].at(cost_of(statement, set));
     }
-    CostOracle oracle();
+    CostOracle known_plans();
+    CostOracle exact_plans();
+    std::vector<int> promising();
+    void verify();
     SelectionProblem problem();
     std::vector<double> growth_limits(const SelectionProblem& problem) const;
     std::vector<double> gains_of_chosen();
@@ -121,6 +129,8 @@ private:
     std::vector<Candidate> candidates_;
     SelectionProblem problem_;
     Selection selection_;
+    std::vector<std::map<CandidateSet, double>> remembered_;  ///< by statement: costs by known plans
+    std::int64_t remembered_at_ = -1;
     std::vector<Drop> drops_;
     std::vector<domain::RejectedCandidate> rejected_;
     std::vector<std::string> warnings_;
@@ -183,10 +193,14 @@ base::Result<void> Advisor::measure_baseline() {
         base_costs.push_back(cost_of(static_cast<int>(s), {}));
     }
     value_ = value_workload(calls, mean_ms, base_costs, {options_.fixed_statement_ms, options_.noise_percent, options_.remainder_percent});
-    for (std::size_t s = 0; s < count(); ++s) {
-        const double share = value_.total > 0 ? value_.statements[s].base() / value_.total : 0;
-        weighty_.push_back(share * 100 >= options_.small_statement_percent);
-    }
+    // A few monstrous statements must not hide the others: what matters is what is left when those are mended.
+    std::vector<double> values;
+    for (const auto& value : value_.statements) values.push_back(value.base());
+    auto ranked = values;
+    std::sort(ranked.begin(), ranked.end(), std::greater<>());
+    const double heavy = ranked.size() > kHeaviestStatements ? ranked[kHeaviestStatements] : 0;
+    for (const double value : values)
+        weighty_.push_back(value > 0 && (value > heavy || value * 100 >= options_.small_statement_percent * value_.total));
     return {};
 }
 
@@ -307,8 +321,9 @@ base::Result<void> Advisor::propose() {
 }
 
 base::Result<void> Advisor::explore() {
-    std::vector<int> tables, order;
-    for (const auto& candidate : candidates_) tables.push_back(candidate.table);
+    std::vector<CandidateTraits> traits;
+    for (const auto& candidate : candidates_) traits.push_back({candidate.table, bytes(candidate)});
+    std::vector<int> order;
     for (std::size_t s = 0; s < count(); ++s)
         if (weighty_[s] && !workload_.statements[s].once) order.push_back(static_cast<int>(s));
     std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
@@ -317,7 +332,7 @@ base::Result<void> Advisor::explore() {
     for (std::size_t i = 0; i < order.size() && !out_of_time(); ++i) {
         step(0.2 + 0.5 * static_cast<double>(i) / static_cast<double>(order.size()), "asking the planner what would help");
         const auto [first, last] = spans_[static_cast<std::size_t>(order[i])];
-        for (int q = first; q < last; ++q) costs_->explore(q, tables, [this] { return out_of_time(); });
+        for (int q = first; q < last; ++q) costs_->explore(q, traits, [this] { return out_of_time(); });
         ORRERY_TRY(still_wanted());
     }
     return still_wanted();
@@ -337,7 +352,24 @@ double Advisor::cost_floor(int statement, const CandidateSet& set) const {
     return cost;
 }
 
-CostOracle Advisor::oracle() {
+/// Costs by the plans known so far: free to ask, remembered until more plans are known.
+CostOracle Advisor::known_plans() {
+    const auto cost = [this](int statement, const CandidateSet& set) {
+        if (remembered_at_ != costs_->answers()) {
+            remembered_.assign(count(), {});
+            remembered_at_ = costs_->answers();
+        }
+        auto [found, fresh] = remembered_[static_cast<std::size_t>(statement)].try_emplace(set, 0.0);
+        if (!fresh) return found->second;
+        const auto [first, last] = spans_[static_cast<std::size_t>(statement)];
+        double sum = 0;
+        for (int q = first; q < last; ++q) sum += costs_->questions()[static_cast<std::size_t>(q)].weight * costs_->ceiling(q, set);
+        return found->second = value_.statements[static_cast<std::size_t>(statement)].at(sum);
+    };
+    return {cost, {}};
+}
+
+CostOracle Advisor::exact_plans() {
     return {[this](int statement, const CandidateSet& set) { return value_of(statement, set); },
             [this](int statement, const CandidateSet& set) {
                 return value_.statements[static_cast<std::size_t>(statement)].at(cost_floor(statement, set));
@@ -397,7 +429,8 @@ SelectionProblem Advisor::problem() {
     problem.budget = options_.budget.value;
     // Measured by what would be left, not by today's total: once the great waste is gone, smaller gains count.
     double remaining = 0;
-    for (std::size_t s = 0; s < count(); ++s) remaining += value_.statements[s].at(cost_floor(static_cast<int>(s), problem.relevant[s]));
+    for (std::size_t s = 0; s < count(); ++s)
+        remaining += value_.statements[s].proportional(cost_floor(static_cast<int>(s), problem.relevant[s]));
     problem.minimum_gain = remaining * options_.minimum_workload_percent / 100;
     double table_bytes = 0;
     for (const auto& table : catalog_.tables)
@@ -408,11 +441,65 @@ SelectionProblem Advisor::problem() {
     return problem;
 }
 
+/// Candidates that might improve on the chosen ones by more than the known plans show, most promising first.
+std::vector<int> Advisor::promising() {
+    const auto known = known_plans();
+    std::vector<std::pair<double, int>> ranked;
+    for (int candidate = 0; candidate < static_cast<int>(candidates_.size()); ++candidate) {
+        if (std::binary_search(selection_.chosen.begin(), selection_.chosen.end(), candidate)) continue;
+        CandidateSet with = selection_.chosen;
+        with.insert(std::upper_bound(with.begin(), with.end(), candidate), candidate);
+        double hidden = 0;
+        for (int s = 0; s < static_cast<int>(count()); ++s) {
+            const auto& relevant = problem_.relevant[static_cast<std::size_t>(s)];
+            if (!std::binary_search(relevant.begin(), relevant.end(), candidate)) continue;
+            const auto part = relevant_part(problem_, s, with);
+            hidden += known.cost(s, part) - value_.statements[static_cast<std::size_t>(s)].at(cost_floor(s, part));
+        }
+        const double price =
+            problem_.minimum_gain + problem_.byte_price * static_cast<double>(problem_.sizes[static_cast<std::size_t>(candidate)]);
+        if (hidden > price) ranked.emplace_back(hidden / price, candidate);
+    }
+    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::vector<int> result;
+    for (std::size_t i = 0; i < std::min(ranked.size(), kProbedAtOnce); ++i) result.push_back(ranked[i].second);
+    return result;
+}
+
+/// Asks for the true costs of the chosen set, of the set without each of its members, and with each promising candidate added.
+void Advisor::verify() {
+    std::vector<CandidateSet> sets{selection_.chosen};
+    for (const int candidate : selection_.chosen) {
+        sets.push_back(selection_.chosen);
+        std::erase(sets.back(), candidate);
+    }
+    for (const int candidate : promising()) {
+        sets.push_back(selection_.chosen);
+        sets.back().insert(std::upper_bound(sets.back().begin(), sets.back().end(), candidate), candidate);
+    }
+    for (const auto& set : sets)
+        for (int s = 0; s < static_cast<int>(count()) && !out_of_time(); ++s) cost_of(s, relevant_part(problem_, s, set));
+}
+
+/// Chooses by the plans known so far, asks what the choice really costs, and chooses again until the choice stands.
 base::Result<void> Advisor::select() {
-    step(0.7, "choosing");
     problem_ = problem();
-    selection_ = select_candidates(problem_, oracle(), [this] { return out_of_time() || costs_->fatal().has_value(); });
-    if (!selection_.finished) warnings_.emplace_back("the time limit ended the search: the advice is the best found so far");
+    problem_.ruin_rounds = 0;
+    CandidateSet before{-1};
+    for (int round = 0; round < kMostRounds && !out_of_time(); ++round) {
+        step(0.7 + 0.15 * round / kMostRounds, "choosing");
+        problem_.packages = costs_->packages();
+        selection_ = select_candidates(problem_, known_plans(), [this] { return out_of_time(); });
+        verify();
+        ORRERY_TRY(still_wanted());
+        const bool stands = selection_.chosen == before;
+        if (stands && problem_.ruin_rounds > 0) break;
+        if (stands) problem_.ruin_rounds = kRuinRounds;  // worth the longer search now
+        before = selection_.chosen;
+    }
+    if (!selection_.finished || out_of_time())
+        warnings_.emplace_back("the time limit ended the search: the advice is the best found so far");
+    selection_ = prune_candidates(problem_, known_plans(), selection_.chosen);
     return still_wanted();
 }
 
@@ -505,7 +592,7 @@ base::Result<void> Advisor::find_and_check_drops() {
 /// Gain of each chosen candidate, upkeep taken off: the mean of what it gains alone and of what its absence would cost, scaled so
 /// that the gains add up to the whole.
 std::vector<double> Advisor::gains_of_chosen() {
-    const auto costs = oracle();
+    const auto costs = exact_plans();
     const double nothing = total_cost(problem_, costs, {}), all = total_cost(problem_, costs, selection_.chosen);
     std::vector<double> gains;
     double sum = 0;

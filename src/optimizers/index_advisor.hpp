@@ -27,13 +27,14 @@ struct IndexAdvisorOptions {
     int parameter_draws = 3;
     std::uint64_t seed = 1;
     double minimum_benefit_percent = 1;          ///< of the time of the statements an index helps, upkeep taken off
-    double minimum_workload_percent = 1;           ///< of the time that would remain with every candidate: less is not worth one more index
-    double storage_percent = 5;                    ///< of that time: what indexes as large as all tables together must gain for their space
+    double minimum_workload_percent = 1;         ///< of the time that would remain with every candidate: less is not worth one more index
+    double storage_percent = 5;                  ///< of that time: what indexes as large as all tables together must gain for their space
     double regression_limit_percent = 10;        ///< no reading statement may get dearer by more
     double write_regression_limit_percent = 50;  ///< no writing statement either, unless what it adds is small beside the gain
-    double small_statement_percent = 0.1;        ///< statements below this share of the time bring forth no candidates
-    double noise_percent = 5;                    ///< a statement whose cost falls by less has not got cheaper
-    double remainder_percent = 1;                ///< what is left of a statement below this share counts for a tenth
+    double small_statement_percent =
+        0.1;                       ///< statements below this share of the time bring forth no candidates, unless among the 100 heaviest
+    double noise_percent = 5;      ///< a statement whose cost falls by less has not got cheaper
+    double remainder_percent = 1;  ///< what is left of a statement below this share counts for a tenth
     /// What an execution costs whatever its plan (start, locks, result): part of the measured mean that no index can save.
     double fixed_statement_ms = 0.02;
     /// One B-tree entry: descent, insertion, WAL and its share of dirtied leaves. 5-15 us on cached trees (PostgreSQL 15, one

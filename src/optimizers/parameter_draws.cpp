@@ -129,8 +129,8 @@ private:
     using Values = std::vector<std::string>;  ///< by parameter; texts without quotes
     struct Proposal {
         Values values;
-        double width = 0;                     ///< of its ranges; 0 = as usual
-        double distance = 0;                  ///< from the measured number of rows, as a ratio's logarithm
+        double width = 0;     ///< of its ranges; 0 = as usual
+        double distance = 0;  ///< from the measured number of rows, as a ratio's logarithm
     };
 
     const domain::Table* table_of(int use) const {
@@ -392,7 +392,8 @@ std::vector<Drawer::Proposal> Drawer::spread(std::vector<Proposal> proposals, st
     proposals.resize(std::min(proposals.size(), kFittingPerDraw * draws));
     std::stable_sort(proposals.begin(), proposals.end(), [](const Proposal& a, const Proposal& b) { return a.width < b.width; });
     std::vector<Proposal> chosen;
-    for (std::size_t i = 0; i < draws; ++i) chosen.push_back(proposals[draws == 1 ? proposals.size() / 2 : i * (proposals.size() - 1) / (draws - 1)]);
+    for (std::size_t i = 0; i < draws; ++i)
+        chosen.push_back(proposals[draws == 1 ? proposals.size() / 2 : i * (proposals.size() - 1) / (draws - 1)]);
     return chosen;
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "base/random.hpp"
@@ -14,8 +15,7 @@ namespace orrery::optimizers {
 namespace {
 
 constexpr double kTiny = 1e-9;  // relative: smaller differences are noise of floating sums
-constexpr int kRuinRounds = 24;
-constexpr std::size_t kForcedTries = 40;
+constexpr std::size_t kForcedTries = 20;
 constexpr double kForever = std::numeric_limits<double>::infinity();
 
 CandidateSet united(const CandidateSet& a, const CandidateSet& b) {
@@ -33,8 +33,9 @@ CandidateSet without(const CandidateSet& a, const CandidateSet& b) {
 /// A set with all that is known of it.
 struct State {
     CandidateSet set;
-    std::vector<double> costs;  ///< by statement, without charges
-    double priced = 0;          ///< priced_cost
+    std::vector<double> costs;         ///< by statement, without charges
+    std::vector<std::uint64_t> parts;  ///< by statement: hash of the candidates that it notices
+    double priced = 0;                 ///< priced_cost
     std::int64_t bytes = 0;
 };
 
@@ -45,11 +46,25 @@ struct Move {
 class Search {
 public:
     Search(const SelectionProblem& problem, const CostOracle& oracle, const std::function<bool()>& stop)
-        : problem_(problem), oracle_(oracle), stop_(stop), statements_of_(problem.sizes.size()), random_(problem.seed) {
-        for (std::size_t q = 0; q < problem.relevant.size(); ++q)
-            for (const int candidate : problem.relevant[q])
-                statements_of_[static_cast<std::size_t>(candidate)].push_back(static_cast<int>(q));
-        for (std::size_t q = 0; q < problem.relevant.size(); ++q) empty_.costs.push_back(oracle.cost(static_cast<int>(q), {}));
+        : problem_(problem),
+          oracle_(oracle),
+          stop_(stop),
+          statements_of_(problem.sizes.size()),
+          words_((problem.sizes.size() + 63) / 64),
+          notices_(problem.relevant.size() * words_),
+          memory_(problem.relevant.size()),
+          random_(problem.seed) {
+        for (std::size_t candidate = 0; candidate < problem.sizes.size(); ++candidate) keys_.push_back(random_.next());
+        for (std::size_t q = 0; q < problem.relevant.size(); ++q) {
+            for (const int candidate : problem.relevant[q]) {
+                const auto at = static_cast<std::size_t>(candidate);
+                statements_of_[at].push_back(static_cast<int>(q));
+                notices_[q * words_ + at / 64] |= std::uint64_t{1} << (at % 64);
+            }
+            empty_.costs.push_back(oracle.cost(static_cast<int>(q), {}));
+            memory_[q].emplace(0, empty_.costs.back());
+        }
+        empty_.parts.resize(problem.relevant.size());
         empty_.priced = std::accumulate(empty_.costs.begin(), empty_.costs.end(), 0.0);
         epsilon_ = kTiny * std::max(empty_.priced, 1e-12);
     }
@@ -63,15 +78,19 @@ public:
             ruin_and_recreate(best);
         }
         prune(best);
-        Selection selection;
-        selection.chosen = best.set;
-        selection.size = best.bytes;
-        selection.cost = best.priced - prices(best.set);
-        selection.finished = !stopped_;
-        return selection;
+        return selection(best);
+    }
+
+    Selection prune_only(const CandidateSet& chosen) {
+        State state = empty_;
+        if (auto full = attempt(empty_, {chosen, {}}, kForever)) state = std::move(*full);
+        prune(state);
+        return selection(state);
     }
 
 private:
+    Selection selection(const State& state) const { return {state.set, state.priced - prices(state.set), state.bytes, !stopped_}; }
+
     bool stop() {
         stopped_ = stopped_ || stop_();
         return stopped_;
@@ -93,6 +112,8 @@ private:
     }
 
     std::vector<int> affected_by(const Move& move) const {
+        if (move.add.size() + move.remove.size() == 1)
+            return statements_of_[static_cast<std::size_t>((move.add.empty() ? move.remove : move.add).front())];
         std::vector<int> statements;
         for (const auto* part : {&move.add, &move.remove})
             for (const int candidate : *part) {
@@ -104,12 +125,40 @@ private:
         return statements;
     }
 
-    /// The least priced cost that a move can lead to, from floors alone.
-    double optimistic(const State& state, const Move& move) const {
+    bool notices(int statement, int candidate) const {
+        const auto at = static_cast<std::size_t>(candidate);
+        return (notices_[static_cast<std::size_t>(statement) * words_ + at / 64] >> (at % 64) & 1U) != 0;
+    }
+
+    /// Hash of what a statement notices after a move: sums of random keys (Zobrist 1970), so that costs are remembered without the sets.
+    std::uint64_t part_after(const State& state, const Move& move, int statement) const {
+        std::uint64_t hash = state.parts[static_cast<std::size_t>(statement)];
+        for (const int candidate : move.add)
+            if (notices(statement, candidate)) hash += keys_[static_cast<std::size_t>(candidate)];
+        for (const int candidate : move.remove)
+            if (notices(statement, candidate)) hash -= keys_[static_cast<std::size_t>(candidate)];
+        return hash;
+    }
+
+    double floor(int statement, std::uint64_t part, const CandidateSet& set) {
+        if (!oracle_.floor) return cost(statement, part, set);
+        const auto& known = memory_[static_cast<std::size_t>(statement)];
+        if (const auto found = known.find(part); found != known.end()) return found->second;
+        return oracle_.floor(statement, relevant_part(problem_, statement, set));
+    }
+
+    double cost(int statement, std::uint64_t part, const CandidateSet& set) {
+        auto& known = memory_[static_cast<std::size_t>(statement)];
+        if (const auto found = known.find(part); found != known.end()) return found->second;
+        return known.emplace(part, oracle_.cost(statement, relevant_part(problem_, statement, set))).first->second;
+    }
+
+    /// The least priced cost that a move can lead to, from floors alone. Nothing of `add` may be in the set, all of `remove` must be.
+    double optimistic(const State& state, const Move& move) {
         const CandidateSet set = united(without(state.set, move.remove), move.add);
         double priced = state.priced + fixed_cost(move.add) - fixed_cost(move.remove);
         for (const int q : affected_by(move))
-            priced += oracle_.floor(q, relevant_part(problem_, q, set)) - state.costs[static_cast<std::size_t>(q)];
+            priced += floor(q, part_after(state, move, q), set) - state.costs[static_cast<std::size_t>(q)];
         return priced;
     }
 
@@ -117,32 +166,32 @@ private:
     /// one by one and gives up as soon as the floors of the rest show that the limit is missed.
     std::optional<State> attempt(const State& state, const Move& move, double limit) {
         State next;
-        next.set = united(without(state.set, move.remove), move.add);
-        next.bytes = bytes_of(next.set);
+        next.bytes = state.bytes + bytes_of(move.add) - bytes_of(move.remove);
         if (next.bytes > problem_.budget) return std::nullopt;
+        next.set = united(without(state.set, move.remove), move.add);
         next.priced = state.priced + fixed_cost(move.add) - fixed_cost(move.remove);
         struct Pending {
             int statement;
-            CandidateSet part;
-            double floor;
+            std::uint64_t part;
+            double floor, hope;
         };
         std::vector<Pending> pending;
         for (const int q : affected_by(move)) {
-            CandidateSet part = relevant_part(problem_, q, next.set);
-            const double floor = oracle_.floor(q, part);
-            next.priced += floor - state.costs[static_cast<std::size_t>(q)];
-            pending.push_back({q, std::move(part), floor});
+            const auto part = part_after(state, move, q);
+            const double least = floor(q, part, next.set), hope = state.costs[static_cast<std::size_t>(q)] - least;
+            next.priced -= hope;
+            pending.push_back({q, part, least, hope});
         }
-        std::stable_sort(pending.begin(), pending.end(), [&](const Pending& a, const Pending& b) {
-            return state.costs[static_cast<std::size_t>(a.statement)] - a.floor >
-                   state.costs[static_cast<std::size_t>(b.statement)] - b.floor;
-        });
+        if (next.priced >= limit - epsilon_) return std::nullopt;
+        std::stable_sort(pending.begin(), pending.end(), [](const Pending& a, const Pending& b) { return a.hope > b.hope; });
         next.costs = state.costs;
-        for (const auto& [q, part, floor] : pending) {
+        next.parts = state.parts;
+        for (const auto& [q, part, least, hope] : pending) {
             if (next.priced >= limit - epsilon_ || stop()) return std::nullopt;
-            const double cost = oracle_.cost(q, part);
-            next.priced += cost - floor;
-            next.costs[static_cast<std::size_t>(q)] = cost;
+            const double exact = cost(q, part, next.set);
+            next.priced += exact - least;
+            next.costs[static_cast<std::size_t>(q)] = exact;
+            next.parts[static_cast<std::size_t>(q)] = part;
         }
         if (next.priced >= limit - epsilon_ || !within_limits(next)) return std::nullopt;
         return next;
@@ -324,7 +373,7 @@ private:
     /// Drops a random third, fills up again, keeps what is better.
     void ruin_and_recreate(State& best) {
         if (best.set.size() < 2) return;
-        for (int round = 0; round < kRuinRounds && !stop(); ++round) {
+        for (int round = 0; round < problem_.ruin_rounds && !stop(); ++round) {
             CandidateSet order = best.set;
             random_.shuffle(order);
             order.resize(std::max<std::size_t>(1, order.size() / 3));
@@ -358,6 +407,10 @@ private:
     const CostOracle& oracle_;
     const std::function<bool()>& stop_;
     std::vector<std::vector<int>> statements_of_;
+    std::size_t words_;                                              ///< of a row of `notices_`
+    std::vector<std::uint64_t> notices_;                             ///< by statement a row of bits, one per candidate
+    std::vector<std::unordered_map<std::uint64_t, double>> memory_;  ///< by statement: costs by hash of the part
+    std::vector<std::uint64_t> keys_;                                ///< by candidate
     base::Random random_;
     State empty_;
     double epsilon_ = 0;
@@ -391,6 +444,11 @@ double priced_cost(const SelectionProblem& problem, const CostOracle& oracle, co
     for (const int candidate : set)
         sum += problem.minimum_gain + problem.byte_price * static_cast<double>(problem.sizes[static_cast<std::size_t>(candidate)]);
     return sum;
+}
+
+Selection prune_candidates(const SelectionProblem& problem, const CostOracle& oracle, const CandidateSet& chosen) {
+    const std::function<bool()> never = [] { return false; };
+    return Search(problem, oracle, never).prune_only(chosen);
 }
 
 Selection select_candidates(const SelectionProblem& problem, const CostOracle& oracle, const std::function<bool()>& stop) {

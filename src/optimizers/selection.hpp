@@ -29,9 +29,11 @@ struct SelectionProblem {
     double byte_price = 0;                          ///< what it must save beyond that for each byte it takes
     double minimum_gain_share = 0;                  ///< what it must save as a share of the cost of the statements it helps
     std::uint64_t seed = 1;                         ///< of the order in which sets are torn down and rebuilt
+    int ruin_rounds = 24;                           ///< how often, while the budget binds; 0 leaves forced insertions out too
 };
 
-/// Costs of statements. `cost` may be dear (it asks a planner); `floor` must be cheap and never above `cost` for the same arguments.
+/// Costs of statements. `cost` may be dear (it asks a planner); `floor` must be cheap and never above `cost` for the same arguments;
+/// without one, `cost` is taken for cheap. Neither may change its answers during a search.
 /// Both take only relevant candidates.
 struct CostOracle {
     std::function<double(int statement, const CandidateSet& candidates)> cost;
@@ -50,6 +52,9 @@ struct Selection {
 /// candidate must still pay. Never over the budget, never dearer than nothing, no statement beyond its limit. Ties go to fewer and smaller
 /// candidates. `stop` is asked often.
 Selection select_candidates(const SelectionProblem& problem, const CostOracle& oracle, const std::function<bool()>& stop);
+
+/// Only the last pass: takes out of `chosen` what does not pay beside the others.
+Selection prune_candidates(const SelectionProblem& problem, const CostOracle& oracle, const CandidateSet& chosen);
 
 /// The candidates of `set` that `statement` can notice.
 CandidateSet relevant_part(const SelectionProblem& problem, int statement, const CandidateSet& set);

@@ -15,6 +15,10 @@ constexpr double kDefaultRange = 1.0 / 3;
 constexpr double kDefaultMatch = 0.005;
 constexpr double kDefaultContains = 0.01;
 
+std::string_view without_blanks(std::string_view text) {
+    return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
 double common_share(const domain::ColumnStatistics& statistics) {
     return std::accumulate(statistics.common_frequencies.begin(), statistics.common_frequencies.end(), 0.0);
 }
@@ -63,7 +67,11 @@ double equality_selectivity(const domain::Column& column, double rows, std::opti
     if (!column.statistics) return kDefaultEquality;
     const auto& statistics = *column.statistics;
     if (!value) return std::min(1.0, (1 - statistics.null_fraction) / statistics.distinct_count(rows));
-    const auto found = std::find(statistics.common_values.begin(), statistics.common_values.end(), *value);
+    // character(n) is padded in the statistics and compared without its trailing blanks.
+    const bool padded = column.type == "character" || column.type.starts_with("character(");
+    const auto found = std::find_if(statistics.common_values.begin(), statistics.common_values.end(), [&](std::string_view common) {
+        return padded ? without_blanks(common) == without_blanks(*value) : common == *value;
+    });
     const auto place = static_cast<std::size_t>(found - statistics.common_values.begin());
     if (place < statistics.common_frequencies.size()) return statistics.common_frequencies[place];
     return rest_value_share(statistics, rows);

@@ -21,10 +21,13 @@ struct StatementValue {
         constexpr double kRemainderSlope = 0.1;
         const bool unchanged = cost > base_cost * (1 - noise_share) && cost < base_cost;
         const double remainder = base_cost * remainder_share;
-        const double effective = unchanged ? base_cost : cost < remainder ? remainder - kRemainderSlope * (remainder - cost) : cost;
-        if (!mean_ms) return calls * effective * unit;
+        return proportional(unchanged ? base_cost : cost < remainder ? remainder - kRemainderSlope * (remainder - cost) : cost);
+    }
+    /// The same without these thresholds.
+    [[nodiscard]] double proportional(double cost) const {
+        if (!mean_ms) return calls * cost * unit;
         if (base_cost <= 0) return calls * *mean_ms;
-        return calls * (fixed_ms + (*mean_ms - fixed_ms) * effective / base_cost);
+        return calls * (fixed_ms + (*mean_ms - fixed_ms) * cost / base_cost);
     }
     [[nodiscard]] double base() const { return at(base_cost); }
 };

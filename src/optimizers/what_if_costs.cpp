@@ -1,6 +1,7 @@
 #include "optimizers/what_if_costs.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <set>
 #include <utility>
@@ -101,6 +102,7 @@ Answer WhatIfCosts::digest(int question, std::uint64_t visible, const domain::Wh
 }
 
 const Answer& WhatIfCosts::remember(int question, std::uint64_t visible, base::Result<domain::WhatIfPlan> result) {
+    ++answers_;
     auto& record = records_[static_cast<std::size_t>(question)];
     if (result) {
         record.answers.push_back(digest(question, visible, *result));
@@ -171,24 +173,44 @@ double WhatIfCosts::floor(int question, const CandidateSet& set) const {
     return std::min(floor, ceiling);
 }
 
-void WhatIfCosts::explore(int question, std::span<const int> tables, const std::function<bool()>& stop) {
+double WhatIfCosts::ceiling(int question, const CandidateSet& set) const {
+    const auto& record = at(question);
+    if (record.failure) return 0;
+    const auto allowed = mask(question, set);
+    double cheapest = std::numeric_limits<double>::infinity();
+    for (const auto& answer : record.answers)
+        if ((answer.used & ~allowed) == 0) cheapest = std::min(cheapest, answer.cost);
+    return std::isfinite(cheapest) ? cheapest : 0;
+}
+
+/// Hides the largest candidate that was used and asks again, until nothing helps any more.
+void WhatIfCosts::peel(int question, std::uint64_t visible, std::span<const CandidateTraits> traits, const std::function<bool()>& stop) {
+    const double base_cost = ask_mask(question, 0).cost;
+    while (visible != 0 && !fatal_ && !stop()) {
+        const Answer& answer = ask_mask(question, visible);
+        if (answer.used == 0 || answer.cost > kHardlyCheaper * base_cost) return;
+        const auto used = set_of(question, answer.used);
+        const int largest = *std::max_element(used.begin(), used.end(), [&](int a, int b) {
+            return traits[static_cast<std::size_t>(a)].bytes < traits[static_cast<std::size_t>(b)].bytes;
+        });
+        visible &= ~mask(question, {largest});
+    }
+}
+
+void WhatIfCosts::explore(int question, std::span<const CandidateTraits> traits, const std::function<bool()>& stop) {
     const auto& relevant = at(question).relevant;
     if (relevant.empty() || at(question).failure) return;
-    const std::uint64_t all = relevant.size() == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << relevant.size()) - 1;
-    const double base_cost = ask_mask(question, 0).cost;
+    const std::uint64_t all = mask(question, relevant);
     if (ask_mask(question, all).used == 0) return;
-    std::set<int> seen;
-    for (const int candidate : relevant) seen.insert(tables[static_cast<std::size_t>(candidate)]);
-    for (const int table : seen) {
-        std::uint64_t left = 0;
-        for (std::size_t bit = 0; bit < relevant.size(); ++bit)
-            if (tables[static_cast<std::size_t>(relevant[bit])] == table) left |= std::uint64_t{1} << bit;
-        while (left != 0 && !fatal_ && !stop()) {
-            const Answer& answer = ask_mask(question, left);
-            if (answer.used == 0 || answer.cost > kHardlyCheaper * base_cost) break;
-            left &= ~answer.used;
-        }
+    std::set<int> tables;
+    for (const int candidate : relevant) tables.insert(traits[static_cast<std::size_t>(candidate)].table);
+    for (const int table : tables) {
+        CandidateSet of_table;
+        for (const int candidate : relevant)
+            if (traits[static_cast<std::size_t>(candidate)].table == table) of_table.push_back(candidate);
+        peel(question, mask(question, of_table), traits, stop);
     }
+    if (tables.size() > 1) peel(question, all, traits, stop);
 }
 
 std::vector<CandidateSet> WhatIfCosts::packages() const {

@@ -20,6 +20,12 @@ struct Question {
     double weight = 1;  ///< its plan's share in one call of the statement
 };
 
+/// What peeling must know of a candidate.
+struct CandidateTraits {
+    int table = 0;  ///< a number for its table
+    std::int64_t bytes = 0;
+};
+
 /// How a plan reads one relation.
 struct ScanNote {
     std::string relation, node, index;
@@ -62,9 +68,13 @@ public:
     /// A bound from below that needs no planning.
     [[nodiscard]] double floor(int question, const CandidateSet& set) const;
 
+    /// The cheapest plan known so far that these candidates allow: a bound from above, exact where plans enough are known.
+    [[nodiscard]] double ceiling(int question, const CandidateSet& set) const;
+
     /// Asks with everything relevant visible, then peels: hides what was used and asks again, table by table, until nothing
-    /// helps. Afterwards every single candidate's cost is known. `tables` gives a number per candidate; `stop` ends it early.
-    void explore(int question, std::span<const int> tables, const std::function<bool()>& stop);
+    /// helps. Afterwards every single candidate's cost is known, and, from peeling all tables together (the largest used one goes
+    /// first), the best plans with several. `stop` ends it early.
+    void explore(int question, std::span<const CandidateTraits> traits, const std::function<bool()>& stop);
 
     /// Sets of several candidates seen together in one plan, as candidate positions.
     [[nodiscard]] std::vector<CandidateSet> packages() const;
@@ -77,6 +87,8 @@ public:
     [[nodiscard]] std::span<const Question> questions() const { return questions_; }
     [[nodiscard]] const CandidateSet& relevant(int question) const { return at(question).relevant; }
     [[nodiscard]] CandidateSet used(int question, const Answer& answer) const;
+    /// Grows with every answer: what was derived from earlier ones is out of date when it has changed.
+    [[nodiscard]] std::int64_t answers() const { return answers_; }
     /// An error after which no further answer can be had (the planner's server is gone), or a cancelled run.
     [[nodiscard]] const std::optional<base::Error>& fatal() const { return fatal_; }
 
@@ -92,6 +104,7 @@ private:
     [[nodiscard]] const Answer* known(const Record& record, std::uint64_t mask) const;
     const Answer& ask_mask(int question, std::uint64_t mask);
     void ask_together(int question, std::uint64_t mask);
+    void peel(int question, std::uint64_t visible, std::span<const CandidateTraits> traits, const std::function<bool()>& stop);
     const Answer& remember(int question, std::uint64_t visible, base::Result<domain::WhatIfPlan> result);
     [[nodiscard]] Answer digest(int question, std::uint64_t visible, const domain::WhatIfPlan& plan) const;
     [[nodiscard]] domain::IndexConfiguration configuration(int question, std::uint64_t mask) const;
@@ -100,6 +113,7 @@ private:
     std::vector<Question> questions_;
     std::vector<Record> records_;
     std::vector<domain::CandidateId> ids_;  ///< the planner's, by candidate
+    std::int64_t answers_ = 0;
     std::optional<base::Error> fatal_;
 };
 
