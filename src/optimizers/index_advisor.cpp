@@ -86,10 +86,11 @@ private:
     void add_candidates(CandidateProposals proposals);
     void reject_once_statements();
     void settle_relevance();
-    double cost_of(int statement, const CandidateSet& set);
+    double cost_of(int statement, const CandidateSet& set);        ///< the planner's, per call
+    double expected_cost(int statement, const CandidateSet& set);  ///< with the risks of its plans
     double cost_floor(int statement, const CandidateSet& set) const;
     double value_of(int statement, const CandidateSet& set) {
-        return value_.statements[static_cast<std::size_t>(statement)].at(cost_of(statement, set));
+        return value_.statements[static_cast<std::size_t>(statement)].at(expected_cost(statement, set));
     }
     CostOracle known_plans();
     CostOracle exact_plans();
@@ -190,7 +191,7 @@ base::Result<void> Advisor::measure_baseline() {
     for (std::size_t s = 0; s < count(); ++s) {
         calls.push_back(workload_.statements[s].calls);
         mean_ms.push_back(workload_.statements[s].mean_ms);
-        base_costs.push_back(cost_of(static_cast<int>(s), {}));
+        base_costs.push_back(expected_cost(static_cast<int>(s), {}));
     }
     value_ = value_workload(calls, mean_ms, base_costs, {options_.fixed_statement_ms, options_.noise_percent, options_.remainder_percent});
     // A few monstrous statements must not hide the others: what matters is what is left when those are mended.
@@ -345,6 +346,13 @@ double Advisor::cost_of(int statement, const CandidateSet& set) {
     return cost;
 }
 
+double Advisor::expected_cost(int statement, const CandidateSet& set) {
+    const auto [first, last] = spans_[static_cast<std::size_t>(statement)];
+    double cost = 0;
+    for (int q = first; q < last; ++q) cost += costs_->questions()[static_cast<std::size_t>(q)].weight * costs_->ask(q, set).expected();
+    return cost;
+}
+
 double Advisor::cost_floor(int statement, const CandidateSet& set) const {
     const auto [first, last] = spans_[static_cast<std::size_t>(statement)];
     double cost = 0;
@@ -363,7 +371,7 @@ CostOracle Advisor::known_plans() {
         if (!fresh) return found->second;
         const auto [first, last] = spans_[static_cast<std::size_t>(statement)];
         double sum = 0;
-        for (int q = first; q < last; ++q) sum += costs_->questions()[static_cast<std::size_t>(q)].weight * costs_->ceiling(q, set);
+        for (int q = first; q < last; ++q) sum += costs_->questions()[static_cast<std::size_t>(q)].weight * costs_->cheapest_known(q, set).expected();
         return found->second = value_.statements[static_cast<std::size_t>(statement)].at(sum);
     };
     return {cost, {}};
@@ -544,14 +552,14 @@ base::Result<std::optional<double>> Advisor::growth_without(const domain::Index&
             const auto& answer = costs_->ask(q, selection_.chosen);
             const auto& existing = answer.used_existing;
             const bool uses = std::find(existing.begin(), existing.end(), index.oid) != existing.end();
-            before += question.weight * answer.cost;
+            before += question.weight * answer.expected();
             if (!uses) {
-                after += question.weight * answer.cost;
+                after += question.weight * answer.expected();
                 continue;
             }
             concerned = true;
             ORRERY_ASSIGN(const Answer without, costs_->ask_without(q, selection_.chosen, hidden));
-            after += question.weight * without.cost;
+            after += question.weight * without.expected();
         }
         if (!concerned) continue;
         const auto& value = value_.statements[s];

@@ -34,7 +34,7 @@ struct IndexAdvisorOptions {
     double small_statement_percent =
         0.1;                       ///< statements below this share of the time bring forth no candidates, unless among the 100 heaviest
     double noise_percent = 5;      ///< a statement whose cost falls by less has not got cheaper
-    double remainder_percent = 1;  ///< what is left of a statement below this share counts for a tenth
+    double remainder_percent = 3;  ///< what is left of a statement below this share counts for a tenth
     /// What an execution costs whatever its plan (start, locks, result): part of the measured mean that no index can save.
     double fixed_statement_ms = 0.02;
     /// One B-tree entry: descent, insertion, WAL and its share of dirtied leaves. 5-15 us on cached trees (PostgreSQL 15, one

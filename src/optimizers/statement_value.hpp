@@ -35,7 +35,7 @@ struct StatementValue {
 struct ValueOptions {
     double fixed_statement_ms = 0.02;
     double noise_percent = 5;
-    double remainder_percent = 1;
+    double remainder_percent = 3;
 };
 
 /// The unit of a workload and the values of its statements. Statements without a time take the mean ratio of time to cost of the others.

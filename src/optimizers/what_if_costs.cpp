@@ -12,7 +12,20 @@ namespace {
 constexpr double kSame = 1e-6;           // relative difference of costs that says nothing
 constexpr double kHardlyCheaper = 0.99;  // a plan this near to the baseline is not worth peeling further
 
+const Answer kFree;  // of questions that cannot be planned
+
+/// A LIMIT over an index scan with a filter bets on meeting matching rows early. The planner takes them for evenly spread; where they are
+/// not, the scan runs far longer, so part of the rest of it is counted as risk.
+double limit_risk(const domain::PlanNode& limit) {
+    constexpr double kShareOfRest = 0.05;
+    const auto* node = &limit;
+    while (node->children.size() == 1 && node->type != "Sort") node = &node->children.front();
+    const bool bets = (node->type == "Index Scan" || node->type == "Index Only Scan") && !node->filter.empty();
+    return bets ? kShareOfRest * std::max(0.0, node->total_cost.value - limit.total_cost.value) : 0;
+}
+
 void note_scans(const domain::PlanNode& node, Answer& answer) {
+    if (node.type == "Limit") answer.risk += limit_risk(node);
     if (node.type == "Sort" || node.type == "Incremental Sort") answer.sorts = true;
     if (node.type == "Bitmap Heap Scan") {  // its index is on a node below that names no relation
         ScanNote note{node.relation, node.type, ""};
@@ -147,7 +160,6 @@ void WhatIfCosts::ask_together(int question, std::uint64_t mask) {
 }
 
 const Answer& WhatIfCosts::ask_mask(int question, std::uint64_t mask) {
-    static const Answer kFree;
     const auto& record = at(question);
     if (record.failure) return kFree;
     if (const Answer* answer = known(record, mask)) return *answer;
@@ -173,14 +185,14 @@ double WhatIfCosts::floor(int question, const CandidateSet& set) const {
     return std::min(floor, ceiling);
 }
 
-double WhatIfCosts::ceiling(int question, const CandidateSet& set) const {
+const Answer& WhatIfCosts::cheapest_known(int question, const CandidateSet& set) const {
     const auto& record = at(question);
-    if (record.failure) return 0;
+    if (record.failure) return kFree;
     const auto allowed = mask(question, set);
-    double cheapest = std::numeric_limits<double>::infinity();
+    const Answer* cheapest = nullptr;
     for (const auto& answer : record.answers)
-        if ((answer.used & ~allowed) == 0) cheapest = std::min(cheapest, answer.cost);
-    return std::isfinite(cheapest) ? cheapest : 0;
+        if ((answer.used & ~allowed) == 0 && (cheapest == nullptr || answer.cost < cheapest->cost)) cheapest = &answer;
+    return cheapest == nullptr ? kFree : *cheapest;
 }
 
 /// Hides the largest candidate that was used and asks again, until nothing helps any more.

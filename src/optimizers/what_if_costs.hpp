@@ -35,11 +35,14 @@ struct ScanNote {
 /// What the planner said to a question under one set of visible candidates (bits: positions among the question's relevant ones).
 struct Answer {
     std::uint64_t visible = 0, used = 0;
-    double cost = 0;
+    double cost = 0;          ///< the planner's
+    double risk = 0;          ///< what the plan may cost beyond that when its luck fails, in the same unit
     bool sorts = false;       ///< the plan has a Sort
     double rows_changed = 0;  ///< rows that an INSERT, UPDATE or DELETE is to change
     std::vector<domain::Oid> used_existing;
     std::vector<ScanNote> scans;
+
+    [[nodiscard]] double expected() const { return cost + risk; }
 };
 
 /// Costs of questions under sets of candidates, with as few EXPLAINs as the planner's logic allows. A plan found with the set S
@@ -69,7 +72,7 @@ public:
     [[nodiscard]] double floor(int question, const CandidateSet& set) const;
 
     /// The cheapest plan known so far that these candidates allow: a bound from above, exact where plans enough are known.
-    [[nodiscard]] double ceiling(int question, const CandidateSet& set) const;
+    [[nodiscard]] const Answer& cheapest_known(int question, const CandidateSet& set) const;
 
     /// Asks with everything relevant visible, then peels: hides what was used and asks again, table by table, until nothing
     /// helps. Afterwards every single candidate's cost is known, and, from peeling all tables together (the largest used one goes
