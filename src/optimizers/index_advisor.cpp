@@ -93,7 +93,7 @@ private:
         return value_.statements[static_cast<std::size_t>(statement)].at(expected_cost(statement, set));
     }
     CostOracle known_plans();
-    CostOracle exact_plans();
+    CostOracle predicted();
     std::vector<int> promising();
     void verify();
     SelectionProblem problem();
@@ -371,17 +371,19 @@ CostOracle Advisor::known_plans() {
         if (!fresh) return found->second;
         const auto [first, last] = spans_[static_cast<std::size_t>(statement)];
         double sum = 0;
-        for (int q = first; q < last; ++q) sum += costs_->questions()[static_cast<std::size_t>(q)].weight * costs_->cheapest_known(q, set).expected();
+        for (int q = first; q < last; ++q)
+            sum += costs_->questions()[static_cast<std::size_t>(q)].weight * costs_->cheapest_known(q, set).expected();
         return found->second = value_.statements[static_cast<std::size_t>(statement)].at(sum);
     };
     return {cost, {}};
 }
 
-CostOracle Advisor::exact_plans() {
-    return {[this](int statement, const CandidateSet& set) { return value_of(statement, set); },
-            [this](int statement, const CandidateSet& set) {
-                return value_.statements[static_cast<std::size_t>(statement)].at(cost_floor(statement, set));
-            }};
+/// What a statement is predicted to take: true costs of sets, without the thresholds that choosing applies.
+CostOracle Advisor::predicted() {
+    return {[this](int statement, const CandidateSet& set) {
+                return value_.statements[static_cast<std::size_t>(statement)].proportional(expected_cost(statement, set));
+            },
+            {}};
 }
 
 /// A reading statement may grow by its limit. So may a writing one; beyond that it may add up to a tenth of what the statements
@@ -600,7 +602,7 @@ base::Result<void> Advisor::find_and_check_drops() {
 /// Gain of each chosen candidate, upkeep taken off: the mean of what it gains alone and of what its absence would cost, scaled so
 /// that the gains add up to the whole.
 std::vector<double> Advisor::gains_of_chosen() {
-    const auto costs = exact_plans();
+    const auto costs = predicted();
     const double nothing = total_cost(problem_, costs, {}), all = total_cost(problem_, costs, selection_.chosen);
     std::vector<double> gains;
     double sum = 0;

@@ -176,7 +176,9 @@ void Drawer::resolve_predicate(const domain::Predicate& predicate) {
         slot.use = predicate.use.table;
         slot.column = column;
         slot.expression = predicate.use.expression;
-        if (slot.type.empty() && column != nullptr && slot.expression.empty()) {
+        // Inside a larger expression (now() - $1) the other side's type says nothing about the parameter's.
+        const bool direct = predicate.constant.starts_with("$") || !predicate.list.empty();
+        if (slot.type.empty() && direct && column != nullptr && slot.expression.empty()) {
             const bool array = predicate.kind == PredicateKind::in_list && predicate.list.empty();
             if (predicate.kind != PredicateKind::contains) slot.type = column->type + (array ? "[]" : "");
         }
@@ -194,8 +196,8 @@ void Drawer::resolve_predicate(const domain::Predicate& predicate) {
         }
         // now() - $1, $1 * 2: of another kind than the column, so its values are of no use.
         const char own = family(slot.type), columns = column == nullptr ? 'X' : family(column->type);
-        const bool kin =
-            column != nullptr && (slot.type.empty() || own == columns || slot.type == column->type || slot.type.ends_with("[]"));
+        const bool kin = column != nullptr && ((slot.type.empty() && direct) || (own == columns && !slot.type.empty()) ||
+                                               slot.type == column->type || slot.type.ends_with("[]"));
         if (!kin && slot.role != Role::contained) slot.role = Role::unresolved;
     }
 }
