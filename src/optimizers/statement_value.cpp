@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/statistics.hpp"
+
 namespace orrery::optimizers {
 
 WorkloadValue value_workload(const std::vector<double>& calls, const std::vector<std::optional<double>>& mean_ms,
@@ -28,6 +30,14 @@ WorkloadValue value_workload(const std::vector<double>& calls, const std::vector
         result.total += value.base();
         result.statements.push_back(value);
     }
+    // What is left of a giant can still be more than all others together: its remainder is held to the measure of a common statement.
+    constexpr double kGiant = 100;
+    std::vector<double> values;
+    for (const auto& value : result.statements)
+        if (value.base() > 0) values.push_back(value.base());
+    const double common = base::median(values);
+    for (auto& value : result.statements)
+        if (value.base() > kGiant * common) value.remainder_share *= kGiant * common / value.base();
     return result;
 }
 

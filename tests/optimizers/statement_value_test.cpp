@@ -51,5 +51,12 @@ TEST(StatementValue, OverlooksNoiseAndGrowsWithCost) {
     }
 }
 
+TEST(StatementValue, HoldsTheRemainderOfAGiantToTheOthersMeasure) {
+    const auto value =
+        value_workload({1, 1, 1}, {{}, {}, {}}, {100, 100, 1000000}, {.fixed_statement_ms = 0, .noise_percent = 0, .remainder_percent = 3});
+    EXPECT_DOUBLE_EQ(value.statements[0].remainder_share, 0.03);
+    EXPECT_NEAR(value.statements[2].remainder_share * 1000000, 0.03 * 100 * 100, 1e-6);
+}
+
 }  // namespace
 }  // namespace orrery::optimizers
