@@ -31,6 +31,8 @@ constexpr std::array kTable{
     Setting{"advise.minimum_benefit", real, "1", 0, 100, "%",
             "An index must gain this share of the time of the statements it helps, writes taken off."},
     Setting{"advise.regression_limit", real, "10", 0, 1000, "%", "No statement may be predicted slower by more than this."},
+    Setting{"advise.unused_after", duration, "7d", 0, 315360000, "s",
+            "An index without a scan is called unused only when the server's counters are at least so old."},
     Setting{"advise.seed", integer, "1", 0, 1e15, "", "Seed of the constants drawn for parameters."},
     Setting{"feedback.window", duration, "10min", 1, 604800, "s", "How long the workload is measured before and after an action."},
     Setting{"feedback.confidence", real, "95", 50, 99.9, "%", "Confidence of the intervals of measured gains."},

@@ -27,6 +27,23 @@ base::Result<std::vector<std::string>> self_check(const Context& context, pg::Se
     return check_twin(context, session, twin, advised, kSample);
 }
 
+/// How long the server has counted index scans: since the last reset, or at least since it was started.
+base::Result<double> counter_age_seconds(pg::Session& session) {
+    ORRERY_ASSIGN(const auto rows,
+                  session.query("SELECT extract(epoch FROM now() - coalesce(stats_reset, pg_postmaster_start_time()))::float8"
+                                " FROM pg_stat_database WHERE datname = current_database()"));
+    return rows.empty() ? 0.0 : rows.real(0, 0);
+}
+
+/// An index that someone is building this moment is INVALID, and none of our business.
+base::Result<void> leave_out_unfinished(pg::Session& session, domain::Catalog& catalog) {
+    ORRERY_ASSIGN(const auto rows, session.query("SELECT index_relid FROM pg_stat_progress_create_index WHERE index_relid <> 0"));
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        std::erase_if(catalog.indexes,
+                      [&](const domain::Index& index) { return index.oid == static_cast<domain::Oid>(rows.integer(i, 0)); });
+    return {};
+}
+
 }  // namespace
 
 base::Result<domain::Advice> advise_on(const Context& context, domain::Store& store, const AdviseRequest& request,
@@ -34,12 +51,15 @@ base::Result<domain::Advice> advise_on(const Context& context, domain::Store& st
     const base::Stopwatch watch(*context.clock);
     ORRERY_ASSIGN(auto session, connect_observer(context, request.target, "advise"));
     ORRERY_ASSIGN(const auto server, identify(store, session));
-    ORRERY_ASSIGN(const auto catalog, pg::read_catalog(session));
+    ORRERY_ASSIGN(auto catalog, pg::read_catalog(session));
+    ORRERY_TRY(leave_out_unfinished(session, catalog));
+    ORRERY_ASSIGN(const double counter_age, counter_age_seconds(session));
     ORRERY_ASSIGN(auto twin, build_twin(context, session));
     ORRERY_ASSIGN(const auto deviations, self_check(context, session, twin, catalog, workload));
 
     auto options = optimizers::index_advisor_options(context.settings);
     options.target = session.target();
+    options.scan_counters_tell = counter_age >= std::chrono::duration<double>(context.settings.duration("advise.unused_after")).count();
     if (request.budget) options.budget = *request.budget;
     if (request.time_limit) options.time_limit = *request.time_limit;
     base::Progress progress("advising on indexes", 1);
@@ -50,6 +70,9 @@ base::Result<domain::Advice> advise_on(const Context& context, domain::Store& st
     advice.what_if_calls = twin.calls();
     advice.warnings.insert(advice.warnings.end(), twin.warnings().begin(), twin.warnings().end());
     advice.warnings.insert(advice.warnings.end(), deviations.begin(), deviations.end());
+    if (!options.scan_counters_tell)
+        advice.warnings.push_back(fmt::format("index scans have been counted for {} only: nothing is called unused (advise.unused_after)",
+                                              base::to_text(base::Milliseconds(counter_age * 1000))));
     ORRERY_TRY(store.save_recommendations(server, advice.recommendations));
     return advice;
 }

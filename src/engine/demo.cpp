@@ -58,6 +58,7 @@ base::Result<DemoReport> demo(const Context& context, const DemoRequest& request
     // The demo's history is its own unless a store was asked for.
     Context own = context;
     ORRERY_ASSIGN(const auto scratch, base::TemporaryFolder::create("demo-store"));
+    ORRERY_TRY(own.settings.set("advise.unused_after", "0s"));  // the shop's whole life is a minute: its counters tell all there is
     if (own.store.empty()) own.store = (scratch.path() / "orrery.db").string();
     ORRERY_ASSIGN(const auto store, open_store(own));
 

@@ -540,6 +540,7 @@ DropEvidence Advisor::evidence() {
             if (const auto* table = catalog_.find_table(use.name); table != nullptr && changes_parent(facts, use, *table))
                 evidence.changed_parents.insert(table->name);
     }
+    evidence.workload_known = evidence.workload_known && options_.scan_counters_tell;
     return evidence;
 }
 

@@ -43,6 +43,8 @@ struct IndexAdvisorOptions {
     /// Time of one planner cost unit where nothing was measured: calibrated constants put a sequential page at 0.5 us and a
     /// tuple's 0.01 at 0.07 us, which is about 3 us for the mix of a cached scan.
     double ms_per_cost = 0.003;
+    /// The counters of scans are old enough to believe that an index without one is not used.
+    bool scan_counters_tell = true;
     CandidateOptions candidates;
 };
 

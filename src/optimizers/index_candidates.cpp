@@ -286,6 +286,14 @@ void Proposer::emit_other_methods(const TableNeeds& needs, const CandidateSource
 void Proposer::propose(const CandidateSource& source) {
     for (const auto& needs : source.needs) {
         const auto keys = sequences(needs);
+        if (needs.table->kind == 'p') {
+            IndexSpec spec;
+            spec.table = needs.table->name;
+            if (!keys.empty()) spec.keys = keys.front().keys;
+            if (!keys.empty())
+                reject(spec, "partitioned table: PostgreSQL cannot build its index concurrently; build it on each partition");
+            continue;
+        }
         if (table_pages(*needs.table, catalog_.block_size) < options_.tiny_table) {
             IndexSpec spec;
             spec.table = needs.table->name;

@@ -73,7 +73,7 @@ inline domain::Index primary_key(std::string table, std::vector<std::string> col
     return result;
 }
 
-/// customers (50,000 rows), orders (1,000,000), items (3,000,000), colors (40 rows).
+/// customers (50,000 rows), orders (1,000,000), items (3,000,000), colors (40 rows), journal (900,000 in partitions).
 inline domain::Catalog shop() {
     domain::Catalog catalog;
     catalog.server_version = 150000;
@@ -96,6 +96,8 @@ inline domain::Catalog shop() {
               {column("id", "bigint", -1), column("order_id", "bigint", 1000000), column("product_id", "integer", 8000),
                column("quantity", "integer", 20), column("tags", "text[]", 500, 40), column("data", "jsonb", -1, 60)}));
     catalog.tables.push_back(table("colors", 40, 1, {column("id", "integer", -1), column("name", "text", -1, 10)}));
+    catalog.tables.push_back(table("journal", 900000, 9000, {column("id", "bigint", -1), column("entry", "integer", 90000)}));
+    catalog.tables.back().kind = 'p';
     for (const char* name : {"customers", "orders", "items", "colors"}) catalog.indexes.push_back(primary_key(name, {"id"}));
     catalog.foreign_keys.push_back({"orders_customer", {"public", "orders"}, {"customer_id"}, {"public", "customers"}, {"id"}, 'a'});
     catalog.foreign_keys.push_back({"items_order", {"public", "items"}, {"order_id"}, {"public", "orders"}, {"id"}, 'c'});

@@ -287,6 +287,26 @@ TEST_F(KitchenSink, ExpressionStatisticsCanBeGivenWithACandidate) {
     EXPECT_GT(with.plan.root.rows, 2 * without.plan.root.rows);
 }
 
+TEST_F(KitchenSink, LookingUpEndpointsLeavesNoTraceInTheScanCounters) {
+    auto admin = server_->admin("kitchen");
+    must(admin.execute("CREATE ROLE quiet LOGIN; GRANT pg_read_all_data TO quiet; GRANT SET ON PARAMETER track_counts TO quiet;"
+                       "CREATE ROLE loud LOGIN; GRANT pg_read_all_data TO loud"));
+    const auto scans = [&] {
+        must(admin.execute("SELECT pg_stat_force_next_flush()"));
+        return std::string(take(admin.query("SELECT sum(idx_scan) FROM pg_stat_user_indexes")).text(0, 0));
+    };
+    for (const char* role : {"orrery", "quiet", "loud"}) {
+        const auto before = scans();
+        {
+            auto observer = server_->observer("kitchen", role);
+            take(PlannerTwin::build(observer));
+            take(observer.query("SELECT pg_stat_force_next_flush()"));
+        }
+        EXPECT_EQ(scans() == before, std::string_view(role) != "loud") << role;
+    }
+    must(admin.execute("DROP OWNED BY quiet, loud; DROP ROLE quiet, loud"));
+}
+
 TEST_F(KitchenSink, AReaderOfAllDataGetsAnExactTwin) {
     auto admin = server_->admin("kitchen");
     must(admin.execute("CREATE ROLE reader LOGIN; GRANT pg_read_all_data TO reader"));
