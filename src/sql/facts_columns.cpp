@@ -430,6 +430,7 @@ Operand FactsReader::operand(PgQuery__Node* node, Scope& scope) {
     result.columns = std::move(reading.columns);
     result.is_volatile = reading.is_volatile;
     result.correlated = reading.correlated;
+    result.subquery = reading.subquery;
     if (!reading.reads_rows()) return result;
     result.kind = Operand::Kind::mixed;
     if (!reading.indexable()) return result;

@@ -14,6 +14,9 @@ using domain::Join;
 using domain::Predicate;
 using domain::PredicateKind;
 
+/// Longer arms of an OR are not searched for what they have in common.
+constexpr std::size_t kMostCompared = 200;
+
 struct Pair {
     std::string_view from, to;
 };
@@ -154,11 +157,13 @@ void FactsReader::read_alternatives(PgQuery__Node** arms, std::size_t count, con
         });
     };
     std::vector<Predicate> common;
-    for (const auto& predicate : found[0].predicates)
-        if (predicate.conjunctive && everywhere(predicate, &Conditions::predicates)) common.push_back(predicate);
     std::vector<Join> common_joins;
-    for (const auto& join : found[0].joins)
-        if (everywhere(join, &Conditions::joins)) common_joins.push_back(join);
+    if (found[0].predicates.size() + found[0].joins.size() <= kMostCompared) {
+        for (const auto& predicate : found[0].predicates)
+            if (predicate.conjunctive && everywhere(predicate, &Conditions::predicates)) common.push_back(predicate);
+        for (const auto& join : found[0].joins)
+            if (everywhere(join, &Conditions::joins)) common_joins.push_back(join);
+    }
 
     for (auto predicate : common) {
         predicate.conjunctive = context.conjunctive;
@@ -249,6 +254,14 @@ void FactsReader::compare(const Operand& left, std::string op, const Operand& ri
     join(left, std::move(op), right, context);
 }
 
+/// Subqueries in subqueries in ... would be written out once at each level: from some depth on they have no text.
+std::string FactsReader::constant_text(const Operand& constant, const Scope& scope) {
+    constexpr int kDeepestText = 16;
+    int depth = 0;
+    for (const Scope* level = &scope; constant.subquery && level != nullptr; level = level->outer) ++depth;
+    return depth > kDeepestText ? std::string() : deparse(constant.node);
+}
+
 void FactsReader::compare_constant(const Operand& use, std::string op, const Operand& constant, const ConditionContext& context) {
     Predicate predicate;
     predicate.negated = context.negated;
@@ -260,7 +273,7 @@ void FactsReader::compare_constant(const Operand& use, std::string op, const Ope
     predicate.kind = constant.is_volatile ? PredicateKind::other : kind_of(op);
     if (op.starts_with("!~")) predicate.negated = true;
     predicate.op = std::move(op);
-    predicate.constant = deparse(constant.node);
+    predicate.constant = constant_text(constant, *context.scope);
     predicate.parameters = parameters_of(constant.node);
     add_predicate(use, std::move(predicate), context);
 }
@@ -335,7 +348,7 @@ void FactsReader::read_in(PgQuery__Node* node, const ConditionContext& context) 
             }
             const Operand right = operand(item, *context.scope);
             if (left.kind == Operand::Kind::use && right.kind == Operand::Kind::constant && !right.is_volatile) {
-                predicate.list.push_back(deparse(item));
+                predicate.list.push_back(constant_text(right, *context.scope));
                 for (const int n : parameters_of(item)) predicate.parameters.push_back(n);
                 continue;
             }
@@ -366,7 +379,7 @@ void FactsReader::read_any(PgQuery__Node* node, const ConditionContext& context)
     predicate.op = op + (any ? " ANY" : " ALL");
     predicate.negated = context.negated;
     if (left.kind == Operand::Kind::constant && right.kind == Operand::Kind::use) {
-        predicate.constant = deparse(left.node);
+        predicate.constant = constant_text(left, *context.scope);
         predicate.parameters = parameters_of(left.node);
         return add_predicate(right, std::move(predicate), context);
     }
@@ -377,11 +390,11 @@ void FactsReader::read_any(PgQuery__Node* node, const ConditionContext& context)
         predicate.op = negated ? "<>" : "=";
         predicate.negated = false;
     }
-    predicate.constant = deparse(right.node);
+    predicate.constant = constant_text(right, *context.scope);
     predicate.parameters = parameters_of(right.node);
     const PgQuery__Node* array = expression.rexpr;
     if (is(array, PG_QUERY__NODE__NODE_TYPE_CAST)) array = array->type_cast->arg;
-    if (is(array, PG_QUERY__NODE__NODE_A_ARRAY_EXPR))
+    if (is(array, PG_QUERY__NODE__NODE_A_ARRAY_EXPR) && !right.subquery)
         for (std::size_t i = 0; i < array->a_array_expr->n_elements; ++i)
             predicate.list.push_back(deparse(array->a_array_expr->elements[i]));
     add_predicate(left, std::move(predicate), context);
@@ -418,7 +431,7 @@ void FactsReader::read_like(PgQuery__Node* node, const ConditionContext& context
         predicate.negated = true;
         predicate.kind = predicate.kind == PredicateKind::equality ? PredicateKind::not_equal : PredicateKind::like_other;
     }
-    predicate.constant = deparse(right.node);
+    predicate.constant = constant_text(right, *context.scope);
     predicate.parameters = parameters_of(right.node);
     add_predicate(left, std::move(predicate), context);
 }

@@ -85,6 +85,7 @@ struct Operand {
     std::vector<domain::ColumnUse> columns;  ///< base columns it reads
     bool is_volatile = false;                ///< not even the same for all rows
     bool correlated = false;                 ///< holds a subquery that reads this or an outer block
+    bool subquery = false;
     PgQuery__Node* node = nullptr;
 };
 
@@ -165,6 +166,7 @@ private:
     void read_in_subquery(const PgQuery__SubLink& link, const ConditionContext& context);
     void read_bare(PgQuery__Node* node, const ConditionContext& context);
     void compare(const Operand& left, std::string op, const Operand& right, const ConditionContext& context, PgQuery__Node* whole);
+    static std::string constant_text(const Operand& constant, const Scope& scope);
     void compare_constant(const Operand& use, std::string op, const Operand& constant, const ConditionContext& context);
     void join(const Operand& left, std::string op, const Operand& right, const ConditionContext& context);
     void add_predicate(const Operand& operand, domain::Predicate predicate, const ConditionContext& context);

@@ -11,6 +11,11 @@ namespace {
 using domain::ColumnUse;
 using domain::OrderTerm;
 
+/// PostgreSQL refuses longer target lists (MaxTupleAttributeNumber); `*` over subqueries of `*` could make them grow without end.
+constexpr std::size_t kMostOutputs = 1664;
+/// A column of more UNION branches is followed into the first ones only.
+constexpr std::size_t kMostBranches = 64;
+
 bool is(const PgQuery__Node* node, PgQuery__Node__NodeCase node_case) {
     return node != nullptr && node->node_case == node_case;
 }
@@ -145,9 +150,13 @@ std::vector<Output> FactsReader::read_set_operation(const PgQuery__SelectStmt& s
             }
             continue;
         }
-        for (std::size_t k = 0; k < std::min(columns.size(), outputs.size()); ++k)
-            if (outputs[k].use.table >= 0 && columns[k].use.table >= 0 && columns[k].use != outputs[k].use)
-                outputs[k].branches.push_back(std::move(columns[k].use));
+        for (std::size_t k = 0; k < std::min(columns.size(), outputs.size()); ++k) {
+            auto& known = outputs[k].branches;
+            columns[k].branches.push_back(std::move(columns[k].use));
+            for (auto& use : columns[k].branches)
+                if (use.table >= 0 && outputs[k].use.table >= 0 && use != outputs[k].use && known.size() < kMostBranches)
+                    known.push_back(std::move(use));
+        }
     }
     block(scope.block).distinct = distinct;
     read_order(select.sort_clause, select.n_sort_clause, scope, &outputs);
@@ -186,12 +195,14 @@ void FactsReader::expand_star(const PgQuery__ColumnRef& star, Scope& scope, std:
         for (Scope* level = &scope; level != nullptr; level = level->outer)
             if (const Source* source = find_source(schema, relation, *level)) {
                 const Source copy = *source;
-                return expand_source(copy, *level, outputs);
+                expand_source(copy, *level, outputs);
+                break;
             }
-        return;
+    } else {
+        for (std::size_t i = 0; i < scope.sources.size() && outputs.size() < kMostOutputs; ++i)
+            if (scope.sources[i].kind != Source::Kind::join) expand_source(scope.sources[i], scope, outputs);
     }
-    for (std::size_t i = 0; i < scope.sources.size(); ++i)
-        if (scope.sources[i].kind != Source::Kind::join) expand_source(scope.sources[i], scope, outputs);
+    outputs.resize(std::min(outputs.size(), kMostOutputs));
 }
 
 std::vector<Output> FactsReader::read_targets(PgQuery__Node** targets, std::size_t count, Scope& scope) {
@@ -334,7 +345,7 @@ void FactsReader::read_limit(const PgQuery__SelectStmt& select, Scope& scope) {
     if (count == nullptr || (is(count, PG_QUERY__NODE__NODE_A_CONST) && count->a_const->isnull)) return;
     project(count, scope);
     block(scope.block).has_limit = true;
-    block(scope.block).limit = deparse(count);
+    block(scope.block).limit = constant_text(operand(count, scope), scope);
 }
 
 // ---- FROM

@@ -1,5 +1,6 @@
 #include "sql/facts.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -72,6 +73,26 @@ TEST(ExtractFacts, TakesWideStatements) {
     ASSERT_TRUE(any);
     EXPECT_EQ(any->blocks[0].predicates.size(), 10'001U);
     EXPECT_TRUE(extract_facts("INSERT INTO orders VALUES (1, -2, 'x')" + repeat(", (1, -2, 'x')", 30'000)));
+}
+
+TEST(ExtractFacts, DoesNotGrowWithoutEnd) {
+    std::string doubling = "WITH a0 AS (SELECT * FROM orders)";
+    for (int i = 1; i < 60; ++i) doubling += fmt::format(", a{} AS (SELECT x.*, y.* FROM a{} x, a{} y)", i, i - 1, i - 1);
+    const auto stars = extract_facts(doubling + " SELECT id FROM a59", testing::test_columns());
+    ASSERT_TRUE(stars);
+    EXPECT_EQ(stars->tables.size(), 1U);
+    const std::size_t n = 400;
+    const auto scalar = extract_facts("SELECT 1 FROM t WHERE " + repeat("x = (SELECT y FROM t WHERE ", n) + "true" + repeat(")", n));
+    ASSERT_TRUE(scalar);
+    std::size_t bytes = 0;
+    for (const auto& block : scalar->blocks)
+        for (const auto& predicate : block.predicates) bytes += predicate.constant.size();
+    EXPECT_GT(bytes, 0U);
+    EXPECT_LT(bytes, 200'000U);
+    const auto unions =
+        extract_facts("SELECT 1 FROM (SELECT id FROM orders" + repeat(" UNION ALL SELECT id FROM orders", 500) + ") u WHERE id = 1");
+    ASSERT_TRUE(unions);
+    EXPECT_LT(unions->blocks[0].predicates.size(), 100U);
 }
 
 TEST(ExtractFacts, MayBeCalledFromManyThreads) {
