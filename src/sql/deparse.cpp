@@ -111,6 +111,14 @@ private:
     std::string out_;
 };
 
+/// libpg_query gets a few rare constructs wrong (operators with three-part names).
+bool parses(const char* text) {
+    const PgQueryFingerprintResult result = pg_query_fingerprint(text);
+    const bool good = result.error == nullptr;
+    pg_query_free_fingerprint_result(result);
+    return good;
+}
+
 /// As the only column of a SELECT.
 std::string write_with_library(PgQuery__Node* expression) {
     PgQuery__ResTarget target;
@@ -145,7 +153,7 @@ std::string write_with_library(PgQuery__Node* expression) {
     const PgQueryDeparseResult result = pg_query_deparse_protobuf({packed.size(), packed.data()});
     constexpr std::string_view kSelect = "SELECT ";
     std::string text;
-    if (result.error == nullptr && result.query != nullptr && std::string_view(result.query).starts_with(kSelect))
+    if (result.error == nullptr && result.query != nullptr && std::string_view(result.query).starts_with(kSelect) && parses(result.query))
         text = result.query + kSelect.size();
     pg_query_free_deparse_result(result);
     return text;

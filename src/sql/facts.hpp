@@ -31,7 +31,8 @@ using ColumnLookup = std::function<std::vector<std::string>(const domain::Relati
 ///   immutability depends on types (text to date) stay; the planner refuses such an index.
 /// - DISTINCT ON's columns count as group_by. EXISTS ignores what its subquery selects.
 /// - Bounds against hostile texts: subqueries nested some ten deep have no text as constants, a column is followed into 64 branches of a
-///   UNION, target lists end at 1664 columns (PostgreSQL's own limit).
+///   UNION, target lists end at 1664 columns (PostgreSQL's own limit),
+///   and expressions of more than 1000 bytes count as not indexable.
 /// - `kind` is that of the data-changing CTE when there is one; SELECT INTO and everything but queries is `utility`, without further facts.
 ///
 /// Fails with invalid_input when the text does not parse, holds other than one statement, is longer than 16 MiB or nests deeper than 1000.

@@ -12,6 +12,9 @@ namespace {
 using domain::ColumnUse;
 using Words = std::vector<std::string_view>;
 
+/// Nobody indexes longer ones.
+constexpr std::size_t kLongestExpression = 1000;  // bytes
+
 /// No index can hold them, and they are in no list of columns.
 bool is_system_column(std::string_view name) {
     constexpr std::array<std::string_view, 6> kNames{"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"};
@@ -435,7 +438,10 @@ Operand FactsReader::operand(PgQuery__Node* node, Scope& scope) {
     result.kind = Operand::Kind::mixed;
     if (!reading.indexable()) return result;
     result.use.expression = expression_text(node, scope);
-    if (result.use.expression.empty()) return result;
+    if (result.use.expression.empty() || result.use.expression.size() > kLongestExpression) {
+        result.use = ColumnUse{};
+        return result;
+    }
     result.kind = Operand::Kind::use;
     result.use.table = reading.table;
     for (const auto& column : result.columns) result.use.expression_columns.push_back(column.column);

@@ -34,10 +34,27 @@ bool same_word(std::string_view word, std::string_view lower_word) {
            std::equal(word.begin(), word.end(), lower_word.begin(), [](char a, char b) { return lower(a) == b; });
 }
 
-bool are_glued(const Token& before, const Token& token) {
+bool takes_expression(std::string_view word) {
+    constexpr std::array<std::string_view, 62> kWords{
+        "all",       "and",      "any",     "asc",      "asymmetric", "between", "both",      "by",      "case",      "check",    "default",
+        "desc",      "distinct", "else",    "end",      "escape",     "except",  "fetch",     "first",   "following", "for",      "from",
+        "groups",    "having",   "ilike",   "in",       "intersect",  "is",      "isnull",    "join",    "leading",   "like",     "limit",
+        "next",      "not",      "notnull", "offset",   "on",         "or",      "order",     "placing", "preceding", "range",    "return",
+        "returning", "rows",     "select",  "set",      "similar",    "some",    "symmetric", "then",    "to",        "trailing", "union",
+        "using",     "value",    "values",  "variadic", "when",       "where",   "with"};
+    return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view known) { return same_word(word, known); });
+}
+
+bool Lexer::glued(const Token& before, const Token& token) const {
     const auto constant = [](const Token& t) { return t.kind == TokenKind::string || t.kind == TokenKind::bits; };
     if (before.end != token.begin) return false;
-    return (before.kind == TokenKind::word && constant(token)) || (constant(before) && token.kind == TokenKind::word);
+    if (constant(before)) return token.kind == TokenKind::word;
+    if (before.kind != TokenKind::word) return false;
+    return constant(token) || (token.kind == TokenKind::op && text(token) == "-" && takes_expression(text(before)));
+}
+
+bool is_national(std::string_view constant) {
+    return !constant.empty() && lower(constant[0]) == 'n';
 }
 
 void Lexer::skip_space() {
@@ -298,14 +315,17 @@ TextSurvey survey(std::string_view text) {
     Lexer lexer(text);
     Token before;
     for (Token token; lexer.next(token); before = token) {
-        result.glued = result.glued || are_glued(before, token);
+        result.glued = result.glued || lexer.glued(before, token) || (token.kind == TokenKind::string && is_national(lexer.text(token)));
         if (token.kind == TokenKind::comment) continue;
         if (token.kind == TokenKind::semicolon)
             in_statement = false;
         else if (!in_statement)
             in_statement = true, ++result.statements;
         switch (token.kind) {
-            case TokenKind::word: bound_word(depth, lexer.text(token)); break;
+            case TokenKind::word:
+                bound_word(depth, lexer.text(token));
+                result.escapes = result.escapes || same_word(lexer.text(token), "uescape");
+                break;
             case TokenKind::op: depth.link(); break;
             case TokenKind::open: depth.open(false); break;
             case TokenKind::close: depth.close(false); break;

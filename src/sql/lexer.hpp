@@ -40,6 +40,9 @@ public:
 
     [[nodiscard]] std::string_view text(const Token& token) const { return text_.substr(token.begin, token.end - token.begin); }
 
+    /// Do these neighbours touch such that $n in the place of a constant would run into a word? date'2024-01-01', SELECT-1
+    [[nodiscard]] bool glued(const Token& before, const Token& token) const;
+
 private:
     [[nodiscard]] char at(std::size_t position) const { return position < text_.size() ? text_[position] : '\0'; }
     void skip_space();
@@ -55,8 +58,11 @@ private:
     std::size_t position_ = 0;
 };
 
-/// Do these neighbours hold a word and a quoted constant with nothing between them?
-bool are_glued(const Token& before, const Token& token);
+/// Words after which an expression may come. A $n after any other word, a type's name, is that type's literal.
+bool takes_expression(std::string_view word);
+
+/// N'...', which is short for nchar '...'.
+bool is_national(std::string_view constant);
 
 /// `word` in any case equals `lower`, which is lower case already.
 bool same_word(std::string_view word, std::string_view lower);
@@ -67,11 +73,12 @@ constexpr int kHighestParameter = 1'000'000'000;
 /// What one pass over a text tells about it.
 struct TextSurvey {
     std::size_t depth = 0;       ///< upper bound of how deep the parse tree of an expression or FROM item nests
+    bool escapes = false;        ///< holds the word UESCAPE
     int highest_parameter = 0;   ///< n of the highest $n
     bool bad_parameter = false;  ///< $0 or a $n no integer holds
     std::size_t statements = 0;  ///< texts between semicolons that hold more than comments
     bool has_nul = false;
-    bool glued = false;  ///< a word and a quoted constant touch, as in date'2024-01-01'
+    bool glued = false;  ///< see Lexer::glued; or N'...'
 };
 
 TextSurvey survey(std::string_view text);

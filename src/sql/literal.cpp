@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <vector>
 
@@ -12,18 +11,6 @@
 
 namespace orrery::sql {
 namespace {
-
-/// Words after which a $n is an expression of its own. After any other word (a type's name) it is that type's literal.
-bool takes_expression(std::string_view word) {
-    constexpr std::array<std::string_view, 62> kWords{
-        "all",       "and",      "any",     "asc",      "asymmetric", "between", "both",      "by",      "case",      "check",    "default",
-        "desc",      "distinct", "else",    "end",      "escape",     "except",  "fetch",     "first",   "following", "for",      "from",
-        "groups",    "having",   "ilike",   "in",       "intersect",  "is",      "isnull",    "join",    "leading",   "like",     "limit",
-        "next",      "not",      "notnull", "offset",   "on",         "or",      "order",     "placing", "preceding", "range",    "return",
-        "returning", "rows",     "select",  "set",      "similar",    "some",    "symmetric", "then",    "to",        "trailing", "union",
-        "using",     "value",    "values",  "variadic", "when",       "where",   "with"};
-    return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view known) { return same_word(word, known); });
-}
 
 struct Window {
     const Lexer& lexer;

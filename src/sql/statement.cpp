@@ -7,6 +7,7 @@
 #include <array>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "sql/lexer.hpp"
 #include "sql/parse_tree.hpp"
@@ -84,7 +85,7 @@ std::optional<std::size_t> doubtful_from(std::string_view text) {
         const bool quote = token.kind == TokenKind::string || token.kind == TokenKind::bits || token.kind == TokenKind::quoted_word;
         const bool constant = token.kind == TokenKind::string || token.kind == TokenKind::bits;
         const bool after_constant = before.kind == TokenKind::string || before.kind == TokenKind::bits;
-        const bool bad = !token.terminated || are_glued(before, token) || (touches && number && (constant || after_constant)) ||
+        const bool bad = !token.terminated || lexer.glued(before, token) || (touches && number && (constant || after_constant)) ||
                          (touches && after_constant && quote);
         if (!first_quote && (quote || !token.terminated))
             first_quote = touches && before.kind == TokenKind::word ? before.begin : token.begin;
@@ -101,13 +102,31 @@ std::string unglued(std::string_view text) {
     Lexer lexer(text);
     Token before;
     for (Token token; lexer.next(token); before = token) {
-        if (!are_glued(before, token)) continue;
+        const bool national = token.kind == TokenKind::string && is_national(lexer.text(token));
+        if (!national && !lexer.glued(before, token)) continue;
         out += text.substr(copied, token.begin - copied);
-        out += ' ';
-        copied = token.begin;
+        out += national ? " nchar " : " ";
+        copied = token.begin + (national ? 1 : 0);
     }
     out += text.substr(copied);
     return out;
+}
+
+/// Without UESCAPE '!' after $n, which cannot stand there.
+std::string without_escapes(const std::string& text) {
+    std::string out;
+    std::size_t copied = 0;
+    Lexer lexer(text);
+    Token before;
+    for (Token token; lexer.next(token);) {
+        if (token.kind == TokenKind::comment) continue;
+        const bool escape = before.kind == TokenKind::parameter && token.kind == TokenKind::word && same_word(lexer.text(token), "uescape");
+        const Token parameter = std::exchange(before, token);
+        if (!escape || !lexer.next(token)) continue;
+        out += std::string_view(text).substr(copied, parameter.end - copied);
+        copied = token.end;
+    }
+    return out += std::string_view(text).substr(copied);
 }
 
 enum class Text { normalized, unparsed };
@@ -125,7 +144,7 @@ std::string redact_tokens(std::string_view text, Text state) {
     Token before;
     for (Token token; lexer.next(token); before = token) {
         if (token.kind == TokenKind::comment) continue;
-        if (!out.empty() && (before.end != token.begin || are_glued(before, token))) out += ' ';
+        if (!out.empty() && (before.end != token.begin || lexer.glued(before, token))) out += ' ';
         if (at_start && token.kind != TokenKind::open) {
             in_query = token.kind == TokenKind::word && starts_query(lexer.text(token));
             at_start = false;
@@ -168,6 +187,7 @@ base::Result<std::string> normalize(const std::string& text) {
     }
     std::string normalized(result.normalized_query);
     pg_query_free_normalize_result(result);
+    if (found.escapes) normalized = without_escapes(normalized);
     return normalized;
 }
 

@@ -62,6 +62,9 @@ TEST(Normalize, NumbersOnFromTheHighestParameter) {
 
 TEST(Normalize, KeepsParametersApartFromWords) {
     EXPECT_EQ(normal("SELECT date'2024-01-01'AS d WHERE a LIKE'x'"), "SELECT date $1 AS d WHERE a LIKE $2");
+    EXPECT_EQ(normal("SELECT U&'d!0061' UESCAPE '!', 5"), "SELECT $1, $2");
+    EXPECT_EQ(normal("SELECT-1, a-1"), "SELECT $1, a-$2");
+    EXPECT_EQ(normal("SELECT N'x'"), "SELECT  nchar $1");
     EXPECT_EQ(redact("COMMENT ON TABLE t IS'abc'"), "COMMENT ON TABLE t IS $1");
 }
 

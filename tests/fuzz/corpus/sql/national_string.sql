@@ -1,0 +1,2 @@
+SELECT 'I'
+'b$y$E'er, n'd'

@@ -1,0 +1,1 @@
+SELECT 1 FROM orders WHERE id OPERATOR(p._catalog.=) иииии!иииии2

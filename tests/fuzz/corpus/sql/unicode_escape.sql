@@ -1,0 +1,1 @@
+SELECT U&'d!0061' UESCAPE '!', n'x' FROM t WHERE a=U&'x'
