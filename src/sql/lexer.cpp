@@ -50,7 +50,8 @@ bool Lexer::glued(const Token& before, const Token& token) const {
     if (before.end != token.begin) return false;
     if (constant(before)) return token.kind == TokenKind::word;
     if (before.kind != TokenKind::word) return false;
-    return constant(token) || (token.kind == TokenKind::op && text(token) == "-" && takes_expression(text(before)));
+    return constant(token) || token.kind == TokenKind::number ||
+           (token.kind == TokenKind::op && text(token) == "-" && takes_expression(text(before)));
 }
 
 bool is_national(std::string_view constant) {
