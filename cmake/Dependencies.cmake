@@ -16,3 +16,12 @@ find_path(PROTOBUF_C_INCLUDE protobuf-c/protobuf-c.h REQUIRED)  # its parse tree
 find_library(PGQUERY_LIBRARY pg_query REQUIRED)
 set_target_properties(PgQuery::PgQuery PROPERTIES
   IMPORTED_LOCATION ${PGQUERY_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES "${PGQUERY_INCLUDE};${PROTOBUF_C_INCLUDE}")
+
+find_path(ZSTD_INCLUDE zstd.h REQUIRED)
+find_library(ZSTD_LIBRARY zstd REQUIRED)
+add_library(Zstd::Zstd UNKNOWN IMPORTED)
+set_target_properties(Zstd::Zstd PROPERTIES IMPORTED_LOCATION ${ZSTD_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${ZSTD_INCLUDE})
+
+find_path(XXHASH_INCLUDE xxhash.h REQUIRED)  # used as a header
+add_library(XxHash::XxHash INTERFACE IMPORTED)
+set_target_properties(XxHash::XxHash PROPERTIES INTERFACE_INCLUDE_DIRECTORIES ${XXHASH_INCLUDE})

@@ -1,5 +1,5 @@
 # orrery_part(NAME LEVEL n [USES part...] [LIBRARIES target...]): a folder of src/ as a static library.
-# USES must name parts of lower levels; `twin` and `lab` may use `pg` beside them.
+# USES must name parts of lower levels; `twin`, `lab` and `store` may use `pg` beside them.
 set_property(GLOBAL PROPERTY orrery_parts "")
 
 function(orrery_part name)
@@ -11,7 +11,7 @@ function(orrery_part name)
       message(FATAL_ERROR "part '${name}' uses '${used}', which is not declared above it")
     endif()
     set(may_use_beside FALSE)
-    if(used STREQUAL "pg" AND name MATCHES "^(twin|lab)$")
+    if(used STREQUAL "pg" AND name MATCHES "^(twin|lab|store)$")
       set(may_use_beside TRUE)
     endif()
     if(NOT level LESS part_LEVEL AND NOT may_use_beside)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -8,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "domain/action.hpp"
+#include "domain/observation.hpp"
 #include "domain/workload.hpp"
 
 namespace orrery::domain {
@@ -32,22 +34,23 @@ struct QueryLogInterval {
 /// The newest cumulative values, from which the next interval's deltas are taken. Instants of the server's are Unix microseconds
 /// of its own clock.
 struct QueryLogCursor {
-    base::WallTime taken{};           ///< by our clock
-    std::string scope;                ///< whose statements were seen ("all", or a role): deltas stay within one scope
-    std::int64_t server_us = 0;       ///< the server's clock, read before the rows
-    std::int64_t postmaster_us = 0;   ///< pg_postmaster_start_time()
-    std::int64_t reset_us = 0;        ///< pg_stat_statements_info.stats_reset; 0 before 14
-    std::int64_t evictions = 0;       ///< pg_stat_statements_info.dealloc, read before the rows; 0 before 14
-    double database_exec_ms = 0;      ///< time in statements of all databases, from pg_stat_database; 0 before 14
+    base::WallTime taken{};          ///< by our clock
+    std::string scope;               ///< whose statements were seen ("all", or a role): deltas stay within one scope
+    std::int64_t server_us = 0;      ///< the server's clock, read before the rows
+    std::int64_t postmaster_us = 0;  ///< pg_postmaster_start_time()
+    std::int64_t reset_us = 0;       ///< pg_stat_statements_info.stats_reset; 0 before 14
+    std::int64_t evictions = 0;      ///< pg_stat_statements_info.dealloc, read before the rows; 0 before 14
+    double database_exec_ms = 0;     ///< time in statements of all databases, from pg_stat_database; 0 before 14
     struct Row {
         StatementKey key;
         StatementCounters counters;
-        std::int64_t since_us = 0;    ///< stats_since (17+): when this entry began to count; 0 when not told
+        std::int64_t since_us = 0;  ///< stats_since (17+): when this entry began to count; 0 when not told
     };
     std::vector<Row> rows;
 };
 
-/// Where history lives. SQLite now, PostgreSQL later, behind the same tests. Safe for many processes; one thread at a time per object.
+/// Where history lives: an SQLite file or the schema `ml_optimization` of a PostgreSQL database, behind the same tests. Safe for many
+/// processes; one thread at a time per object.
 class Store {
 public:
     virtual ~Store() = default;
@@ -70,6 +73,30 @@ public:
     virtual base::Result<Workload> workload(ServerId server, base::WallTime from, base::WallTime to, Oid database) = 0;
     /// Intervals that lie wholly inside [from, to], oldest first, with their deltas.
     virtual base::Result<std::vector<QueryLogInterval>> intervals(ServerId server, base::WallTime from, base::WallTime to) = 0;
+
+    // frames, plans, events
+    /// All or nothing. Writing a batch again changes nothing: a frame of the same server, series, part and end, a plan of the same
+    /// fingerprint, shape and time, and an event of the same time, kind and subject are there already.
+    virtual base::Result<void> write(ServerId server, const Batch& batch) = 0;
+    /// Frames of a series that lie wholly inside [from, to], oldest first, of every part.
+    virtual base::Result<std::vector<Frame>> frames(ServerId server, const std::string& series, base::WallTime from, base::WallTime to) = 0;
+    /// Names of the series that the server has frames of, sorted.
+    virtual base::Result<std::vector<std::string>> series(ServerId server) = 0;
+    /// Sightings in [from, to], oldest first; of one template or, without it, of all. Of each template and shape the first and the
+    /// newest 20 are kept.
+    virtual base::Result<std::vector<PlanSighting>> plans(ServerId server, std::optional<Fingerprint> fingerprint, base::WallTime from,
+                                                          base::WallTime to) = 0;
+    virtual base::Result<std::vector<Event>> events(ServerId server, base::WallTime from, base::WallTime to) = 0;
+    /// Nothing when it was never written.
+    virtual base::Result<std::optional<std::string>> state(ServerId server, const std::string& name) = 0;
+
+    // many collectors, long history
+    /// Takes or renews the lease of a name ("collect:7") for `holder` until now + `duration`; false while another one holds it.
+    virtual base::Result<bool> lease(const std::string& name, const std::string& holder, std::chrono::milliseconds duration) = 0;
+    virtual base::Result<void> release(const std::string& name, const std::string& holder) = 0;
+    /// Rolls frames and query-log intervals older than each tier's `keep` up into the next tier (bins aligned to Unix time; only whole
+    /// bins), and deletes what the last tier need not keep. Sums stay exact. A killed roll-up loses nothing and counts nothing twice.
+    virtual base::Result<RollUpReport> roll_up(const RetentionPolicy& policy) = 0;
 
     // recommendations and the ledger
     virtual base::Result<void> save_recommendations(ServerId server, std::span<const Recommendation> recommendations) = 0;

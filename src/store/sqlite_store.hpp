@@ -43,6 +43,18 @@ public:
     base::Result<domain::Workload> workload(domain::ServerId server, base::WallTime from, base::WallTime to, domain::Oid database) override;
     base::Result<std::vector<domain::QueryLogInterval>> intervals(domain::ServerId server, base::WallTime from, base::WallTime to) override;
 
+    base::Result<void> write(domain::ServerId server, const domain::Batch& batch) override;
+    base::Result<std::vector<domain::Frame>> frames(domain::ServerId server, const std::string& series, base::WallTime from,
+                                                    base::WallTime to) override;
+    base::Result<std::vector<std::string>> series(domain::ServerId server) override;
+    base::Result<std::vector<domain::PlanSighting>> plans(domain::ServerId server, std::optional<domain::Fingerprint> fingerprint,
+                                                          base::WallTime from, base::WallTime to) override;
+    base::Result<std::vector<domain::Event>> events(domain::ServerId server, base::WallTime from, base::WallTime to) override;
+    base::Result<std::optional<std::string>> state(domain::ServerId server, const std::string& name) override;
+    base::Result<bool> lease(const std::string& name, const std::string& holder, std::chrono::milliseconds duration) override;
+    base::Result<void> release(const std::string& name, const std::string& holder) override;
+    base::Result<domain::RollUpReport> roll_up(const domain::RetentionPolicy& policy) override;
+
     base::Result<void> save_recommendations(domain::ServerId server, std::span<const domain::Recommendation> recommendations) override;
     base::Result<std::optional<domain::Recommendation>> recommendation(const std::string& id) override;
     base::Result<std::vector<domain::Recommendation>> recommendations(domain::ServerId server) override;

@@ -3,12 +3,12 @@
 #include <map>
 #include <vector>
 
-#include "domain/store.hpp"
+#include "support/absent_store.hpp"
 
 namespace orrery::collectors::testing {
 
 /// The part of a store that a collector touches, in memory, of one server. The ledger is not there.
-class MemoryStore final : public domain::Store {
+class MemoryStore final : public testing_support::AbsentStore {
 public:
     std::map<std::uint64_t, std::string> templates;
     std::vector<domain::KnownStatement> known;
@@ -45,22 +45,9 @@ public:
         return {};
     }
     base::Result<std::optional<domain::QueryLogCursor>> cursor(domain::ServerId) override { return newest; }
-    base::Result<domain::Workload> workload(domain::ServerId, base::WallTime, base::WallTime, domain::Oid) override { return absent(); }
     base::Result<std::vector<domain::QueryLogInterval>> intervals(domain::ServerId, base::WallTime, base::WallTime) override {
         return appended;
     }
-    base::Result<void> save_recommendations(domain::ServerId, std::span<const domain::Recommendation>) override { return absent(); }
-    base::Result<std::optional<domain::Recommendation>> recommendation(const std::string&) override { return absent(); }
-    base::Result<std::vector<domain::Recommendation>> recommendations(domain::ServerId) override { return absent(); }
-    base::Result<std::int64_t> add_action(domain::ServerId, const domain::Action&) override { return absent(); }
-    base::Result<void> move_action(std::int64_t, domain::ActionState, domain::ActionState, const std::string&) override { return absent(); }
-    base::Result<std::optional<domain::Action>> action(std::int64_t) override { return absent(); }
-    base::Result<std::vector<domain::Action>> actions(domain::ServerId) override { return absent(); }
-    base::Result<void> save_evaluation(domain::ServerId, const domain::Evaluation&) override { return absent(); }
-    base::Result<std::vector<domain::Evaluation>> evaluations(std::int64_t) override { return absent(); }
-
-private:
-    static base::Unexpected absent() { return base::unexpected(base::ErrorKind::unsupported, "a collector does not touch this"); }
 };
 
 }  // namespace orrery::collectors::testing

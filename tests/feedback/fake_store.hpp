@@ -3,12 +3,12 @@
 #include <map>
 #include <vector>
 
-#include "domain/store.hpp"
+#include "support/absent_store.hpp"
 
 namespace orrery::feedback::testing {
 
 /// The ledger in memory; the rest of a store answers with nothing. Copies share nothing: use one object as "the disk".
-class FakeStore final : public domain::Store {
+class FakeStore final : public testing_support::AbsentStore {
 public:
     std::vector<domain::Action> ledger;
     std::vector<domain::Evaluation> measured;
