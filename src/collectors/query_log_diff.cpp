@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -21,38 +22,31 @@ double least_square(double calls, double exec_ms) {
     return calls > 0 ? exec_ms * exec_ms / calls : 0;
 }
 
+/// True when no counter went back. The squares are held to their own, weaker rule.
+bool grows(const StatementCounters& before, const StatementCounters& now) {
+    StatementCounters then = before;
+    then.exec_square_ms2 = now.exec_square_ms2;
+    return std::apply(
+        [&](const auto&... old) {
+            return std::apply([&](const auto&... value) { return ((value >= old) && ...); }, domain::fields_of(now));
+        },
+        domain::fields_of(then));
+}
+
 /// False when the entry has begun anew: a counter went back, or the growth cannot be that of real calls (time without calls, or squares too
 /// small).
 bool continues(const StatementCounters& before, const StatementCounters& now) {
-    const bool grows = now.calls >= before.calls && now.rows >= before.rows && now.exec_ms >= before.exec_ms &&
-                       now.plan_ms >= before.plan_ms && now.shared_hit >= before.shared_hit && now.shared_read >= before.shared_read &&
-                       now.shared_dirtied >= before.shared_dirtied && now.shared_written >= before.shared_written &&
-                       now.local_blocks >= before.local_blocks && now.temp_read >= before.temp_read &&
-                       now.temp_written >= before.temp_written && now.io_read_ms >= before.io_read_ms &&
-                       now.io_write_ms >= before.io_write_ms && now.wal_records >= before.wal_records && now.wal_bytes >= before.wal_bytes;
-    if (!grows) return false;
+    if (!grows(before, now)) return false;
     if (now.calls == before.calls) return now.exec_ms == before.exec_ms && now.rows == before.rows;
     const double least = least_square(static_cast<double>(now.calls - before.calls), now.exec_ms - before.exec_ms);
     return now.exec_square_ms2 * (1 + kSquareTolerance) - before.exec_square_ms2 >= least;
 }
 
 StatementCounters operator-(const StatementCounters& now, const StatementCounters& before) {
-    StatementCounters delta{.calls = now.calls - before.calls,
-                            .rows = now.rows - before.rows,
-                            .exec_ms = now.exec_ms - before.exec_ms,
-                            .exec_square_ms2 = 0,
-                            .plan_ms = now.plan_ms - before.plan_ms,
-                            .shared_hit = now.shared_hit - before.shared_hit,
-                            .shared_read = now.shared_read - before.shared_read,
-                            .shared_dirtied = now.shared_dirtied - before.shared_dirtied,
-                            .shared_written = now.shared_written - before.shared_written,
-                            .local_blocks = now.local_blocks - before.local_blocks,
-                            .temp_read = now.temp_read - before.temp_read,
-                            .temp_written = now.temp_written - before.temp_written,
-                            .io_read_ms = now.io_read_ms - before.io_read_ms,
-                            .io_write_ms = now.io_write_ms - before.io_write_ms,
-                            .wal_records = now.wal_records - before.wal_records,
-                            .wal_bytes = now.wal_bytes - before.wal_bytes};
+    StatementCounters delta = now;
+    std::apply([&](auto&... field) { std::apply([&](const auto&... old) { ((field -= old), ...); }, domain::fields_of(before)); },
+               domain::fields_of(delta));
+    delta.exec_square_ms2 = 0;
     if (delta.calls > 0)  // large sums may differ by less than their last digits
         delta.exec_square_ms2 =
             std::max(now.exec_square_ms2 - before.exec_square_ms2, least_square(static_cast<double>(delta.calls), delta.exec_ms));

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
+#include <tuple>
 
 #include "domain/catalog.hpp"
 
@@ -16,12 +19,81 @@ std::string microseconds(const std::string& expression) {
     return fmt::format("coalesce((extract(epoch FROM {}) * 1000000)::bigint, 0)", expression);
 }
 
-/// "a + b" of those columns that exist; "0" when none does.
-std::string sum_of(const StatementsExtension& extension, std::initializer_list<const char*> columns) {
-    std::string sum;
-    for (const auto* column : columns)
-        if (extension.has(column)) sum += (sum.empty() ? "s." : " + s.") + std::string(column);
-    return sum.empty() ? "0" : sum;
+/// Where a counter comes from: the column that the extension's version has, the first of the names that exists.
+struct CounterSource {
+    std::string_view counter;
+    std::array<std::string_view, 2> columns;
+};
+constexpr std::string_view kSquares = "exec_square_ms2";  // no column: made of three
+constexpr auto kSources = std::to_array<CounterSource>({
+    {"calls", {"calls"}},
+    {"rows", {"rows"}},
+    {"exec_ms", {"total_exec_time"}},
+    {kSquares, {}},
+    {"plans", {"plans"}},
+    {"plan_ms", {"total_plan_time"}},
+    {"shared_hit", {"shared_blks_hit"}},
+    {"shared_read", {"shared_blks_read"}},
+    {"shared_dirtied", {"shared_blks_dirtied"}},
+    {"shared_written", {"shared_blks_written"}},
+    {"local_hit", {"local_blks_hit"}},
+    {"local_read", {"local_blks_read"}},
+    {"local_dirtied", {"local_blks_dirtied"}},
+    {"local_written", {"local_blks_written"}},
+    {"temp_read", {"temp_blks_read"}},
+    {"temp_written", {"temp_blks_written"}},
+    {"shared_read_ms", {"blk_read_time", "shared_blk_read_time"}},
+    {"shared_write_ms", {"blk_write_time", "shared_blk_write_time"}},
+    {"local_read_ms", {"local_blk_read_time"}},
+    {"local_write_ms", {"local_blk_write_time"}},
+    {"temp_read_ms", {"temp_blk_read_time"}},
+    {"temp_write_ms", {"temp_blk_write_time"}},
+    {"wal_records", {"wal_records"}},
+    {"wal_fpi", {"wal_fpi"}},
+    {"wal_bytes", {"wal_bytes"}},
+    {"wal_buffers_full", {"wal_buffers_full"}},
+    {"jit_functions", {"jit_functions"}},
+    {"jit_generation_ms", {"jit_generation_time"}},
+    {"jit_inlinings", {"jit_inlining_count"}},
+    {"jit_inlining_ms", {"jit_inlining_time"}},
+    {"jit_optimizations", {"jit_optimization_count"}},
+    {"jit_optimization_ms", {"jit_optimization_time"}},
+    {"jit_emissions", {"jit_emission_count"}},
+    {"jit_emission_ms", {"jit_emission_time"}},
+    {"jit_deforms", {"jit_deform_count"}},
+    {"jit_deform_ms", {"jit_deform_time"}},
+    {"parallel_workers_to_launch", {"parallel_workers_to_launch"}},
+    {"parallel_workers_launched", {"parallel_workers_launched"}},
+});
+static_assert(std::equal(kSources.begin(), kSources.end(), domain::kCounterNames.begin(), domain::kCounterNames.end(),
+                         [](const CounterSource& source, std::string_view name) { return source.counter == name; }));
+
+/// One expression per counter, in the order of domain::kCounterNames; "0" where the extension has none.
+std::string counter_columns(const StatementsExtension& extension) {
+    std::string list;
+    for (const auto& source : kSources) {
+        const auto found = std::find_if(source.columns.begin(), source.columns.end(),
+                                        [&](std::string_view column) { return extension.has(std::string(column)); });
+        if (!list.empty()) list += ", ";
+        if (source.counter == kSquares)  // stddev_exec_time is the population's, so that this is the sum of squares
+            list += "s.calls * (s.stddev_exec_time * s.stddev_exec_time + s.mean_exec_time * s.mean_exec_time)";
+        else
+            list += found == source.columns.end() ? "0" : "s." + std::string(*found);
+    }
+    return list;
+}
+
+void read_cell(const SqlRows& rows, std::size_t row, std::size_t column, std::int64_t& value) {
+    value = rows.integer(row, column);
+}
+void read_cell(const SqlRows& rows, std::size_t row, std::size_t column, double& value) {
+    value = rows.real(row, column);
+}
+
+domain::StatementCounters counters_at(const SqlRows& rows, std::size_t row, std::size_t first) {
+    domain::StatementCounters counters;
+    std::apply([&](auto&... field) { (read_cell(rows, row, first++, field), ...); }, domain::fields_of(counters));
+    return counters;
 }
 
 std::string info_columns(const StatementsExtension& extension) {
@@ -89,18 +161,9 @@ void read_head(const SqlRows& rows, domain::QueryLogCursor& cursor) {
 }
 
 std::string counters_sql(const StatementsExtension& extension) {
-    // stddev_exec_time is the population's, so that calls * (stddev^2 + mean^2) is the sum of squares.
-    return domain::mark_own(fmt::format(
-        "SELECT {}, s.calls, s.rows, s.total_exec_time, s.calls * (s.stddev_exec_time * s.stddev_exec_time + s.mean_exec_time * "
-        "s.mean_exec_time), "
-        "{}, s.shared_blks_hit, s.shared_blks_read, s.shared_blks_dirtied, s.shared_blks_written, {}, s.temp_blks_read, "
-        "s.temp_blks_written, "
-        "{}, {}, {}, {}, {} FROM {}.pg_stat_statements(false) s",
-        key_columns(extension), sum_of(extension, {"total_plan_time"}),
-        sum_of(extension, {"local_blks_hit", "local_blks_read", "local_blks_dirtied", "local_blks_written"}),
-        sum_of(extension, {"blk_read_time", "shared_blk_read_time", "local_blk_read_time"}),
-        sum_of(extension, {"blk_write_time", "shared_blk_write_time", "local_blk_write_time"}), sum_of(extension, {"wal_records"}),
-        sum_of(extension, {"wal_bytes"}), extension.has("stats_since") ? microseconds("s.stats_since") : "0", extension.schema));
+    return domain::mark_own(fmt::format("SELECT {}, {}, {} FROM {}.pg_stat_statements(false) s", key_columns(extension),
+                                        extension.has("stats_since") ? microseconds("s.stats_since") : "0", counter_columns(extension),
+                                        extension.schema));
 }
 
 std::size_t read_counters(const SqlRows& rows, domain::QueryLogCursor& cursor) {
@@ -111,24 +174,7 @@ std::size_t read_counters(const SqlRows& rows, domain::QueryLogCursor& cursor) {
             ++hidden;
             continue;
         }
-        cursor.rows.push_back({.key = key_at(rows, row),
-                               .counters = {.calls = rows.integer(row, 4),
-                                            .rows = rows.integer(row, 5),
-                                            .exec_ms = rows.real(row, 6),
-                                            .exec_square_ms2 = rows.real(row, 7),
-                                            .plan_ms = rows.real(row, 8),
-                                            .shared_hit = rows.integer(row, 9),
-                                            .shared_read = rows.integer(row, 10),
-                                            .shared_dirtied = rows.integer(row, 11),
-                                            .shared_written = rows.integer(row, 12),
-                                            .local_blocks = rows.integer(row, 13),
-                                            .temp_read = rows.integer(row, 14),
-                                            .temp_written = rows.integer(row, 15),
-                                            .io_read_ms = rows.real(row, 16),
-                                            .io_write_ms = rows.real(row, 17),
-                                            .wal_records = rows.integer(row, 18),
-                                            .wal_bytes = rows.integer(row, 19)},
-                               .since_us = rows.integer(row, 20)});
+        cursor.rows.push_back({.key = key_at(rows, row), .counters = counters_at(rows, row, 5), .since_us = rows.integer(row, 4)});
     }
     return hidden;
 }

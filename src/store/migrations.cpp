@@ -156,6 +156,62 @@ CREATE TABLE evaluations (
 CREATE INDEX evaluations_by_action ON evaluations (action);
 )sql";
 
+// Version 2: every counter of pg_stat_statements. Version 1's sum of local blocks goes on as their hits.
+constexpr const char* kSecond = R"sql(
+ALTER TABLE query_logs RENAME COLUMN local_blocks TO local_hit;
+ALTER TABLE query_logs RENAME COLUMN io_read_ms TO shared_read_ms;
+ALTER TABLE query_logs RENAME COLUMN io_write_ms TO shared_write_ms;
+ALTER TABLE query_logs ADD COLUMN plans INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN local_read INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN local_dirtied INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN local_written INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN local_read_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN local_write_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN temp_read_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN temp_write_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN wal_fpi INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN wal_buffers_full INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_functions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_generation_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_inlinings INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_inlining_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_optimizations INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_optimization_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_emissions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_emission_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_deforms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN jit_deform_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN parallel_workers_to_launch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query_logs ADD COLUMN parallel_workers_launched INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows RENAME COLUMN local_blocks TO local_hit;
+ALTER TABLE cursor_rows RENAME COLUMN io_read_ms TO shared_read_ms;
+ALTER TABLE cursor_rows RENAME COLUMN io_write_ms TO shared_write_ms;
+ALTER TABLE cursor_rows ADD COLUMN plans INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN local_read INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN local_dirtied INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN local_written INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN local_read_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN local_write_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN temp_read_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN temp_write_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN wal_fpi INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN wal_buffers_full INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_functions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_generation_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_inlinings INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_inlining_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_optimizations INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_optimization_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_emissions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_emission_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_deforms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN jit_deform_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN parallel_workers_to_launch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursor_rows ADD COLUMN parallel_workers_launched INTEGER NOT NULL DEFAULT 0;
+DELETE FROM cursor_rows;
+DELETE FROM cursors;
+)sql";
+
 base::Unexpected not_a_store(ErrorKind kind, std::string detail) {
     return base::unexpected(kind, "the file is not a store of Orrery's", std::move(detail),
                             "Choose another file with --store, or move this one away.");
@@ -196,7 +252,7 @@ Result<void> apply(Database& database, const Migration& step) {
 }  // namespace
 
 std::span<const Migration> migrations() {
-    static const std::array kMigrations{Migration{1, kFirst}};
+    static const std::array kMigrations{Migration{1, kFirst}, Migration{2, kSecond}};
     return kMigrations;
 }
 

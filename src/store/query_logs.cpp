@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <tuple>
 #include <unordered_set>
 
 #include "store/state.hpp"
@@ -39,7 +40,7 @@ void read_column(const Query& query, int column, double& value) {
 
 StatementCounters counters_at(const Query& query, int first) {
     StatementCounters counters;
-    std::apply([&](auto&... field) { (read_column(query, first++, field), ...); }, fields_of(counters));
+    std::apply([&](auto&... field) { (read_column(query, first++, field), ...); }, domain::fields_of(counters));
     return counters;
 }
 
@@ -55,12 +56,21 @@ Result<std::int64_t> statement_number(Database& database, ServerId server, const
     return database.last_inserted();
 }
 
+/// "calls, rows, ...".
+std::string counter_columns() {
+    return fmt::format("{}", fmt::join(domain::kCounterNames, ", "));
+}
+
+/// "?<first>, ..." for all counters.
+std::string counter_places(std::size_t first) {
+    std::string places;
+    for (std::size_t i = 0; i < domain::kCounterNames.size(); ++i) places += fmt::format("{}?{}", i == 0 ? "" : ", ", first + i);
+    return places;
+}
+
 const std::string& insert_log_sql() {
-    static const std::string kSql = fmt::format(
-        "INSERT INTO query_logs (interval, statement, lower_bound, {}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-        "?14, "
-        "?15, ?16, ?17, ?18, ?19)",
-        kCounterColumns);
+    static const std::string kSql = fmt::format("INSERT INTO query_logs (interval, statement, lower_bound, {}) VALUES (?1, ?2, ?3, {})",
+                                                counter_columns(), counter_places(4));
     return kSql;
 }
 
@@ -69,7 +79,7 @@ const std::string& upsert_cursor_sql() {
     static const std::string kSql = fmt::format(
         "INSERT INTO cursor_rows (server, statement, since_us, {0}) VALUES (?1, ?2, {1}) "
         "ON CONFLICT DO UPDATE SET (since_us, {0}) = ({1}) WHERE (since_us, {0}) IS NOT ({1})",
-        kCounterColumns, "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19");
+        counter_columns(), "?3, " + counter_places(4));
     return kSql;
 }
 
@@ -78,7 +88,7 @@ Result<void> write_logs(Database& database, ServerId server, std::int64_t interv
     for (const auto& delta : deltas) {
         ORRERY_ASSIGN(const auto statement, statement_number(database, server, delta.key));
         ORRERY_TRY(std::apply([&](const auto&... field) { return insert.run(interval, statement, delta.lower_bound, field...); },
-                              fields_of(delta.counters)));
+                              domain::fields_of(delta.counters)));
     }
     return {};
 }
@@ -111,7 +121,7 @@ Result<void> write_cursor(Database& database, ServerId server, const domain::Que
         for (const auto& row : cursor.rows) {
             ORRERY_ASSIGN(const auto statement, statement_number(database, server, row.key));
             ORRERY_TRY(std::apply([&](const auto&... field) { return upsert.run(server, statement, row.since_us, field...); },
-                                  fields_of(row.counters)));
+                                  domain::fields_of(row.counters)));
             written.insert(statement);
         }
     }
@@ -132,7 +142,7 @@ Result<std::vector<domain::StatementDelta>> read_logs(Database& database, std::i
         "SELECT k.query_id, k.database, k.user, k.toplevel, q.lower_bound, {} FROM query_logs q JOIN known_statements k ON k.id = "
         "q.statement "
         "WHERE q.interval = ?1 ORDER BY q.statement",
-        kCounterColumns);
+        counter_columns());
     ORRERY_ASSIGN(Query rows, database.query(kSql, interval));
     std::vector<domain::StatementDelta> deltas;
     while (true) {
@@ -204,7 +214,7 @@ Result<std::optional<domain::QueryLogCursor>> SqliteStore::cursor(ServerId serve
     static const std::string kSql = fmt::format(
         "SELECT k.query_id, k.database, k.user, k.toplevel, since_us, {} FROM cursor_rows c JOIN known_statements k ON k.id = c.statement "
         "WHERE c.server = ?1 ORDER BY c.statement",
-        kCounterColumns);
+        counter_columns());
     auto& database = state_->database;
     ORRERY_ASSIGN(const Transaction snapshot, Transaction::begin_reading(database));
     ORRERY_ASSIGN(Query head, database.query("SELECT taken_ms, scope, server_us, postmaster_us, reset_us, evictions, database_exec_ms "

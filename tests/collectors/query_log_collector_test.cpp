@@ -69,12 +69,12 @@ private:
                 0};
     }
     SqlRows counters() const {
-        SqlRows rows{std::vector<std::string>(21, "c"), {}, 0};
+        SqlRows rows{std::vector<std::string>(5 + domain::kCounterNames.size(), "c"), {}, 0};
         for (const auto& entry : entries) {
             const auto id = entry.query_id ? std::optional(std::to_string(*entry.query_id)) : std::nullopt;
-            rows.cells.insert(rows.cells.end(), {id, "5", "10", "t", std::to_string(entry.calls), "0", fmt::format("{}", entry.exec_ms),
-                                                 fmt::format("{}", entry.exec_ms * entry.exec_ms)});
-            rows.cells.insert(rows.cells.end(), 13, "0");
+            rows.cells.insert(rows.cells.end(), {id, "5", "10", "t", "0", std::to_string(entry.calls), "0",
+                                                 fmt::format("{}", entry.exec_ms), fmt::format("{}", entry.exec_ms * entry.exec_ms)});
+            rows.cells.insert(rows.cells.end(), domain::kCounterNames.size() - 4, "0");
         }
         return rows;
     }

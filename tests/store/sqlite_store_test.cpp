@@ -391,7 +391,7 @@ TEST_F(SqliteStoreTest, AFileOfVersionOneIsBroughtUpToDate) {
     ASSERT_EQ(workload.statements.size(), 1U);
     EXPECT_EQ(workload.statements[0].text, "SELECT * FROM orders WHERE id = $1");
     EXPECT_DOUBLE_EQ(workload.statements[0].calls, 10);
-    EXPECT_EQ(store.cursor(server).value()->rows.at(0).counters, store_testing::full_counters(1));
+    EXPECT_FALSE(store.cursor(server).value()) << "counters that version 1 did not read would seem to grow from nought";
     EXPECT_EQ(store.recommendation("idx-1").value()->spec, store_testing::sample_recommendation("idx-1").spec);
     EXPECT_EQ(store.action(1).value()->state, ActionState::applied);
     EXPECT_EQ(store.evaluations(1).value().at(0).verdict, "kept");

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -41,24 +43,17 @@ inline domain::StatementCounters counters(std::int64_t calls, double exec_ms, st
 
 /// Every field with a value of its own.
 inline domain::StatementCounters full_counters(std::int64_t seed) {
-    const auto whole = [&](std::int64_t n) { return seed * 100 + n; };
-    const auto real = [&](std::int64_t n) { return static_cast<double>(seed) / 3 + static_cast<double>(n) / 7; };
-    return {.calls = whole(1),
-            .rows = whole(2),
-            .exec_ms = real(3),
-            .exec_square_ms2 = real(4),
-            .plan_ms = real(5),
-            .shared_hit = whole(6),
-            .shared_read = whole(7),
-            .shared_dirtied = whole(8),
-            .shared_written = whole(9),
-            .local_blocks = whole(10),
-            .temp_read = whole(11),
-            .temp_written = whole(12),
-            .io_read_ms = real(13),
-            .io_write_ms = real(14),
-            .wal_records = whole(15),
-            .wal_bytes = whole(16)};
+    domain::StatementCounters counters;
+    std::int64_t n = 0;
+    const auto fill = [&]<typename Field>(Field& field) {
+        ++n;
+        if constexpr (std::is_integral_v<Field>)
+            field = seed * 100 + n;
+        else
+            field = static_cast<double>(seed) / 3 + static_cast<double>(n) / 7;
+    };
+    std::apply([&](auto&... field) { (fill(field), ...); }, domain::fields_of(counters));
+    return counters;
 }
 
 inline const StatementKey kOrders{.query_id = -9'000'000'000'000'000'001, .database = 5, .user = 10, .toplevel = true};
