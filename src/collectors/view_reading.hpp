@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/result.hpp"
 #include "base/units.hpp"
 #include "collectors/view.hpp"
 #include "domain/series.hpp"
@@ -12,30 +15,40 @@
 
 namespace orrery::collectors {
 
-/// Turns successive answers of one view into frames: counters become growth, gauges stay. Growth is never negative: where a counter went
-/// back, or the row's `reset` changed, or the row is new since the last reading and could have run before, it is counted from zero and
-/// the frame marked as a lower bound. Rows in which no counter grew are left out when the view has no gauge.
+/// Turns successive answers of one view into frames: counters become growth, gauges stay. Growth is never negative and never more than
+/// there was; the frame is marked as a lower bound whenever it may be less:
+/// - a counter went back: it is counted from zero, and so are the row's others when its `reset` changed too. (A changed `reset` alone
+///   proves nothing: pg_stat_database's also changes when one table's counters are reset.) With a `reset` that stayed, it did not grow;
+/// - a row appeared: it began at zero if the view shows all rows, else its first growth is unknown (NULL);
+/// - a row vanished, with what it did last; a counter was NULL in between.
+/// Rows in which no counter grew are left out when the view has no gauge, and a frame without rows that hides nothing is left out too.
 /// One object per view and part. No I/O.
 class ViewReading {
 public:
     explicit ViewReading(const View& view, std::string part = {});
     /// The frame since the last answer; nothing at the first one of a view with counters only, whose cursor it becomes. A view of gauges
-    /// gives a frame each time.
+    /// gives a frame each time, at the first with unknown growth. An answer that does not fit the view is `corrupt`, and as if never given.
     [[nodiscard]] base::Result<std::optional<domain::Frame>> add(const domain::SqlRows& rows, base::WallTime taken);
-    /// The server was restarted or is another one: what comes next is a lower bound.
-    void disturbed() { disturbed_ = true; }
+    /// The server was restarted or crashed: what comes next is a lower bound.
+    void disturbed() { disturbed_ = taken_.has_value(); }
+    /// It is another server, whose counters have another past: the next answer is a first one again.
+    void begin_anew();
     [[nodiscard]] std::size_t memory_rows() const { return previous_.size(); }
 
 private:
     struct Row {
+        std::vector<std::int64_t> integers;  // the counters of each type, in the order of the columns
         std::vector<double> reals;
-        std::vector<std::int64_t> integers;
         std::string reset;
     };
+    struct Answer;
+    [[nodiscard]] bool grow(Answer& answer, std::size_t row, const Row& now) const;
+
     const View* view_;
     std::string part_;
     std::optional<base::WallTime> taken_;
     std::unordered_map<std::string, Row> previous_;  // by the row's keys
+    bool baseline_ = false;                          // previous_ holds the newest answer
     bool disturbed_ = false;
 };
 
