@@ -1,17 +1,23 @@
 #include "domain/plan.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/random.hpp"
 
 namespace orrery::domain {
 namespace {
 
+/// "InitPlan 1 (returns $0)" is "InitPlan 1" since 17: an upgrade alone makes no other plan.
+std::string_view subplan_of(const PlanNode& node) {
+    return std::string_view(node.subplan_name).substr(0, node.subplan_name.find(" (returns "));
+}
+
 void append_shape(const PlanNode& node, std::string& text) {
     text += node.type;
-    for (const auto* part : {&node.strategy, &node.join_type, &node.schema, &node.relation, &node.alias, &node.index, &node.scan_direction,
-                             &node.subplan_name})
+    for (const auto* part : {&node.strategy, &node.join_type, &node.schema, &node.relation, &node.alias, &node.index, &node.scan_direction})
         if (!part->empty()) text += "," + *part;
+    if (!node.subplan_name.empty()) text.append(",").append(subplan_of(node));
     if (node.parallel_aware) text += ",parallel";
     if (node.children.empty()) return;
     text += "(";

@@ -55,6 +55,13 @@ TEST(Plan, ShapeSeesWhatMakesAnotherPlan) {
     changed([](PlanNode& root) { root.children[1].subplan_name = "InitPlan 1"; });
 }
 
+TEST(Plan, ShapeIsTheSameBeforeAndAfterSeventeen) {
+    Plan before = join_plan(), after = join_plan();
+    before.root.children[1].subplan_name = "InitPlan 1 (returns $0)";
+    after.root.children[1].subplan_name = "InitPlan 1";
+    EXPECT_EQ(before.shape(), after.shape());
+}
+
 TEST(Plan, ShapeSeesNesting) {
     Plan flat, deep;
     flat.root = deep.root = scan("Append", "");
