@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,6 +24,7 @@ enum class RollUp {
     last,
 };
 std::string_view to_string(RollUp roll_up);
+std::optional<RollUp> roll_up_from(std::string_view text);
 
 /// Values of a column; `monostate` never occurs in a stored frame. NULL is kNullInteger, a NaN, and for text the empty string.
 using ColumnValues = std::variant<std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
@@ -51,8 +53,10 @@ struct Frame {
     [[nodiscard]] const SeriesColumn* find(std::string_view column) const;
 };
 
-/// One frame from several of the same series and part, in order of time: rows with equal keys are merged column by column. A column that
-/// some lack counts as NULL there; NULLs are passed over. `mean` columns come out as reals.
+/// One frame from several of the same series and part, in order of time: rows with equal keys are merged column by column, in the order of
+/// their first appearance. A column that some lack counts as NULL there; NULLs are passed over, and what was NULL throughout stays so.
+/// Integer sums are exact, real ones compensated (Neumaier 1974). `mean` columns come out as reals. Text has no sum or mean: the last
+/// holds.
 Frame roll_up(const std::vector<Frame>& frames);
 
 }  // namespace orrery::domain
