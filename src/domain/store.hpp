@@ -75,8 +75,9 @@ public:
     virtual base::Result<std::vector<QueryLogInterval>> intervals(ServerId server, base::WallTime from, base::WallTime to) = 0;
 
     // frames, plans, events
-    /// All or nothing. Writing a batch again changes nothing: a frame of the same server, series, part and end, a plan of the same
-    /// fingerprint, shape and time, and an event of the same time, kind and subject are there already.
+    /// All or nothing. Writing a batch again changes nothing: a frame of the same server, series, part and end (or one that a rolled-up
+    /// frame covers), a plan of the same fingerprint, shape and time, and an event of the same time, kind and subject are there already.
+    /// Times are kept to the millisecond.
     virtual base::Result<void> write(ServerId server, const Batch& batch) = 0;
     /// Frames of a series that lie wholly inside [from, to], oldest first, of every part.
     virtual base::Result<std::vector<Frame>> frames(ServerId server, const std::string& series, base::WallTime from, base::WallTime to) = 0;
@@ -94,8 +95,10 @@ public:
     /// Takes or renews the lease of a name ("collect:7") for `holder` until now + `duration`; false while another one holds it.
     virtual base::Result<bool> lease(const std::string& name, const std::string& holder, std::chrono::milliseconds duration) = 0;
     virtual base::Result<void> release(const std::string& name, const std::string& holder) = 0;
-    /// Rolls frames and query-log intervals older than each tier's `keep` up into the next tier (bins aligned to Unix time; only whole
-    /// bins), and deletes what the last tier need not keep. Sums stay exact. A killed roll-up loses nothing and counts nothing twice.
+    /// Rolls frames and query-log intervals older than each tier's `keep` up into the next tier, and deletes what the last tier need not
+    /// keep, events too. Bins are aligned to Unix time and hold what ends after their start and not after their end; only whole bins are
+    /// rolled up. Of a bin's frames of one series and part one is made, of its intervals one per stretch without a gap: an interval
+    /// never covers time that was not observed. Sums stay exact. A killed roll-up loses nothing and counts nothing twice.
     virtual base::Result<RollUpReport> roll_up(const RetentionPolicy& policy) = 0;
 
     // recommendations and the ledger
