@@ -124,6 +124,9 @@ Result<void> parse_property(std::string_view key, std::string_view value, View& 
     } else if (key == "rows") {
         if (value != "all" && value != "some") return wrong("rows are all or some");
         view.all_rows = value == "all";
+    } else if (key == "store") {
+        if (value != "all" && value != "changes") return wrong("all is stored, or changes");
+        view.only_changes = value == "changes";
     } else if (key == "column") {
         ORRERY_ASSIGN(auto column, parse_column(value));
         const auto same = [&](const ViewColumn& other) { return other.name == column.name; };

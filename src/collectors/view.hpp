@@ -20,6 +20,7 @@
 ///     -- scope: server                        server: once (default); database: in each database
 ///     -- rows: all                            all: no row is ever left out, so one that was not there before began at zero;
 ///                                             some (default): it may have a past, and its first growth stays unknown
+///     -- store: changes                       only answers that differ from the one before become frames; default: all
 ///     -- column: datid integer key            names the row: by the keys it is known again. Object ids survive renames
 ///     -- column: datname text label           stored as a key, but a changed one does not make another row
 ///     -- column: commits integer counter      cumulative at the server; the frame holds the growth (sum)
@@ -54,7 +55,8 @@ struct View {
     std::chrono::milliseconds every{60'000};
     double share = 0.0005;
     bool per_database = false;
-    bool all_rows = false;  ///< `rows: all`
+    bool all_rows = false;      ///< `rows: all`
+    bool only_changes = false;  ///< `store: changes`
     std::vector<ViewColumn> columns;
     std::vector<ViewVariant> variants;  ///< newest first
 

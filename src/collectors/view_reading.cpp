@@ -9,6 +9,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/random.hpp"
+
 namespace orrery::collectors {
 
 using base::ErrorKind;
@@ -101,6 +103,12 @@ bool went_back(const std::vector<Number>& before, const std::vector<Number>& now
     return false;
 }
 
+std::uint64_t hash_of(const domain::SqlRows& rows) {
+    std::uint64_t hash = 0;
+    for (const auto& cell : rows.cells) hash = base::stable_hash(cell.value_or(std::string(1, '\0')), hash);
+    return hash;
+}
+
 ColumnValues only(const ColumnValues& values, const std::vector<std::size_t>& rows) {
     return std::visit(
         [&](const auto& cells) -> ColumnValues {
@@ -174,6 +182,7 @@ bool ViewReading::grow(Answer& answer, std::size_t row, const Row& now) const {
         past.never_reset = !reset && !now.reset.empty();
     } else {
         past.began_anew = baseline_ && view_->all_rows;
+        if (!now.reset.empty()) answer.certain = false;  // it may have been reset since its birth
     }
     bool grew = false;
     std::size_t integers = 0, reals = 0;
@@ -216,11 +225,14 @@ Result<std::optional<domain::Frame>> ViewReading::add(const domain::SqlRows& row
         const auto& column = view_->columns[i];
         if (column.role != Role::reset) frame.columns.push_back({column.name, column.roll_up, column.unit, only(answer.columns[i], kept)});
     }
+    const auto hash = view_->only_changes ? hash_of(rows) : 0;
+    const bool same = view_->only_changes && baseline_ && hash == answer_hash_ && !frame.lower_bound;
+    answer_hash_ = hash;
     previous_ = std::move(next);
     taken_ = taken;
     baseline_ = true;
     disturbed_ = false;
-    if (frame.rows() == 0 && !frame.lower_bound) return std::nullopt;
+    if (same || (frame.rows() == 0 && !frame.lower_bound)) return std::nullopt;
     return frame;
 }
 

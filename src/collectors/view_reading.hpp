@@ -21,8 +21,8 @@ namespace orrery::collectors {
 ///   proves nothing: pg_stat_database's also changes when one table's counters are reset.) With a `reset` that stayed, it did not grow;
 /// - a row appeared: it began at zero if the view shows all rows, else its first growth is unknown (NULL);
 /// - a row vanished, with what it did last; a counter was NULL in between.
-/// Rows in which no counter grew are left out when the view has no gauge, and a frame without rows that hides nothing is left out too.
-/// One object per view and part. No I/O.
+/// Rows in which no counter grew are left out when the view has no gauge, and a frame without rows that hides nothing is left out too; so
+/// is one that tells nothing new, if the view stores changes only. One object per view and part. No I/O.
 class ViewReading {
 public:
     explicit ViewReading(const View& view, std::string part = {});
@@ -50,6 +50,7 @@ private:
     std::unordered_map<std::string, Row> previous_;  // by the row's keys
     bool baseline_ = false;                          // previous_ holds the newest answer
     bool disturbed_ = false;
+    std::uint64_t answer_hash_ = 0;  // of a view that stores changes only
 };
 
 }  // namespace orrery::collectors

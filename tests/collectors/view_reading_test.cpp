@@ -112,6 +112,14 @@ TEST_F(Counting, AViewOfGaugesAloneIsNeverALowerBound) {
     EXPECT_EQ(reading->memory_rows(), 0U);
 }
 
+TEST_F(Counting, OfAViewThatStoresChangesTheSameAnswerIsToldOnce) {
+    view(kName + kOpen + "-- store: changes\n");
+    EXPECT_TRUE(add({{"a", "1"}, {"b", std::nullopt}}));
+    EXPECT_FALSE(add({{"a", "1"}, {"b", std::nullopt}}));
+    EXPECT_EQ(add({{"a", "2"}, {"b", std::nullopt}})->rows(), 2U);
+    EXPECT_FALSE(add({{"a", "2"}, {"b", std::nullopt}}));
+}
+
 TEST_F(Counting, ACounterThatWentBackIsCountedFromZero) {
     view(kName + kCalls + kTime);
     add({{"a", "100", "5"}});

@@ -22,6 +22,7 @@ constexpr std::string_view kText = R"(-- series: weather
 -- share: 0.05%
 -- scope: database
 -- rows: all
+-- store: changes
 -- column: town text key
 -- column: mayor text label
 -- column: rain real counter [mm]
@@ -54,6 +55,7 @@ TEST(ParseView, ReadsEveryProperty) {
     EXPECT_DOUBLE_EQ(view->share, 0.0005);
     EXPECT_TRUE(view->per_database);
     EXPECT_TRUE(view->all_rows);
+    EXPECT_TRUE(view->only_changes);
     ASSERT_EQ(view->columns.size(), 5U);
     const auto expect = [&](std::size_t i, std::string_view name, ColumnType type, Role role, RollUp roll_up, std::string_view unit) {
         EXPECT_EQ(view->columns[i].name, name);
@@ -80,9 +82,10 @@ TEST(ParseView, TheNewestVariantThatTheServerReachesIsChosen) {
 }
 
 TEST(ParseView, DefaultsAreTheCarefulOnes) {
-    const auto view = parse_view("weather", with("-- scope: database\n-- rows: all\n", "")).value();
+    const auto view = parse_view("weather", with("-- scope: database\n-- rows: all\n-- store: changes\n", "")).value();
     EXPECT_FALSE(view.per_database);
     EXPECT_FALSE(view.all_rows);
+    EXPECT_FALSE(view.only_changes);
 }
 
 TEST(ParseView, WhatIsWrongIsNamed) {
@@ -92,7 +95,7 @@ TEST(ParseView, WhatIsWrongIsNamed) {
         EXPECT_EQ(view.error().kind, ErrorKind::invalid_input);
         EXPECT_NE(view.error().to_text().find(words), std::string::npos) << view.error().to_text();
     };
-    refused(with("-- column: town text key", "-- column: town words key"), "line 9: 'words' is no type");
+    refused(with("-- column: town text key", "-- column: town words key"), "line 10: 'words' is no type");
     refused(with("-- column: town text key", "-- column: town text door"), "'door' is no role");
     refused(with("-- column: town text key", "-- column: town text key last"), "a gauge, and nothing else");
     refused(with("-- column: town text key", "-- column: town text counter"), "a text can only be");
@@ -108,6 +111,7 @@ TEST(ParseView, WhatIsWrongIsNamed) {
     refused(with("5min", "0s"), "`every`");
     refused(with("scope: database", "scope: universe"), "scope");
     refused(with("rows: all", "rows: few"), "rows");
+    refused(with("store: changes", "store: some"), "stored");
     refused(with("-- group: performance\n", ""), "`group` is missing");
     refused(with("-- series: weather", "-- series: climate"), "file's name");
     refused(with("-- about: of each", "-- colour: of each"), "'colour' is no property");
@@ -125,7 +129,7 @@ TEST(Views, EveryEmbeddedFileIsOne) {
         EXPECT_TRUE(view) << view.error().to_text();
         names.insert(file.name);
     }
-    EXPECT_GE(names.size(), 2U);
+    EXPECT_GE(names.size(), 20U);
     EXPECT_EQ(views().size(), names.size());
     for (const auto& view : views()) {
         EXPECT_TRUE(names.contains(view.series));

@@ -1,0 +1,157 @@
+#include "collectors/performance_metrics_collector.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "collectors/view.hpp"
+#include "domain/series.hpp"
+
+namespace orrery::collectors {
+
+using base::ErrorKind;
+using base::Milliseconds;
+using base::Result;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::string_view kGroup = "performance", kSettings = "settings";
+constexpr std::size_t kMostTold = 20, kLongestValue = 80;
+
+base::Unexpected cancelled() {
+    return base::unexpected(ErrorKind::cancelled, "collecting was stopped");
+}
+
+PaceOptions pace_of(const View& view, std::chrono::milliseconds interval) {
+    PaceOptions pace;
+    pace.period = std::max(view.every, interval);
+    pace.share = view.share;
+    return pace;
+}
+
+std::string shortened(const std::string& value) {
+    return value.size() <= kLongestValue ? "'" + value + "'" : fmt::format("a text of {} bytes", value.size());
+}
+
+}  // namespace
+
+PerformanceMetricsCollector::PerformanceMetricsCollector(domain::SqlSession& session, base::Clock& clock, const PerformanceOptions& options)
+    : session_(&session), clock_(&clock), options_(options) {
+    for (const auto& view : views())
+        if (view.group == kGroup && !view.per_database)
+            classes_.push_back({&view, ViewReading(view), Pacer(pace_of(view, options_.interval))});
+}
+
+steady_clock::time_point PerformanceMetricsCollector::next() const {
+    auto next = steady_clock::time_point::max();
+    for (const auto& item : classes_)
+        if (item.view->variant_for(session_->server_version()) != nullptr)
+            next = std::min(next, item.pacer.next().value_or(clock_->steady()));
+    return next;
+}
+
+Result<Reading> PerformanceMetricsCollector::collect(const std::stop_token& stop) {
+    if (stop.stop_requested()) return cancelled();
+    Reading reading;
+    if (!options_.everything && clock_->steady() < next()) return reading;
+    ORRERY_TRY(look_around(reading));
+    for (auto& item : classes_) {
+        // What was read so far is handed over: its growth would not be told again.
+        if (stop.stop_requested()) break;
+        if (!options_.everything && !item.pacer.due(clock_->steady())) continue;
+        auto done = read(item, reading);
+        if (done) continue;
+        const bool hopeless = done.error().kind == ErrorKind::connection || done.error().kind == ErrorKind::cancelled;
+        reading.failures.push_back({item.view->series, std::move(done).error()});
+        if (hopeless) break;
+    }
+    return reading;
+}
+
+Result<domain::SqlRows> PerformanceMetricsCollector::ask(const std::string& sql, Reading& reading, Milliseconds& took) {
+    const auto start = clock_->steady();
+    auto answer = session_->query(sql);
+    took = clock_->steady() - start;
+    reading.server_time += took;
+    reading.longest_statement = std::max(reading.longest_statement, took);
+    return answer;
+}
+
+/// Is it the server that it was?
+Result<void> PerformanceMetricsCollector::look_around(Reading& reading) {
+    auto answer = ask(moment_sql(identifier_), reading, way_);
+    if (!answer && answer.error().kind == ErrorKind::permission && identifier_) {
+        identifier_ = false;
+        answer = ask(moment_sql(identifier_), reading, way_);
+    }
+    if (!answer) return base::unexpected(std::move(answer).error());
+    auto now = read_moment(*answer, session_->server_version());
+    if (moment_) {
+        auto change = compare(*moment_, now, clock_->now());
+        for (auto& item : classes_) {
+            if (change.another) item.reading.begin_anew();
+            if (change.disturbed) item.reading.disturbed();
+            if (now.backend_pid != moment_->backend_pid) item.warm = false;
+        }
+        if (change.another) settings_.clear();
+        std::move(change.events.begin(), change.events.end(), std::back_inserter(reading.batch.events));
+    }
+    moment_ = std::move(now);
+    return {};
+}
+
+Result<void> PerformanceMetricsCollector::read(Class& item, Reading& reading) {
+    const auto* variant = item.view->variant_for(session_->server_version());
+    if (variant == nullptr) return {};
+    const auto start = clock_->steady();
+    const auto taken = clock_->now();
+    Milliseconds took{};
+    auto answer = ask(domain::mark_own(variant->sql), reading, took);
+    auto frame = answer ? item.reading.add(*answer, taken) : base::unexpected(std::move(answer).error());
+    if (!frame) {
+        item.pacer.failed(start, std::max(took - way_, Milliseconds{}));
+        return base::unexpected(std::move(frame).error());
+    }
+    pace(item, start, took, reading);
+    if (!*frame) return {};
+    if (item.view->series == kSettings) tell_settings(**frame, reading);
+    reading.batch.frames.push_back(std::move(**frame));
+    return {};
+}
+
+void PerformanceMetricsCollector::pace(Class& item, steady_clock::time_point start, Milliseconds took, Reading& reading) {
+    const auto& view = *item.view;
+    auto cost = std::max(took - way_, Milliseconds{});
+    if (!std::exchange(item.warm, true)) cost = std::min(cost, Milliseconds(view.every) * view.share);
+    item.pacer.ran(start, cost);
+    const bool slowed = item.pacer.slowed();
+    if (slowed) {
+        auto text = fmt::format("Reading the view {} costs the server {}, more than its share of {:g} % of a core: it is read every {}.",
+                                view.series, base::to_text(took), view.share * 100, base::to_text(Milliseconds(item.pacer.period())));
+        if (!item.slowed) reading.batch.events.push_back({clock_->now(), "slowed_down", view.series, text});
+        reading.notes.push_back(std::move(text));
+    }
+    item.slowed = slowed;
+}
+
+/// Settings that are others than at the last reading, as events.
+void PerformanceMetricsCollector::tell_settings(const domain::Frame& frame, Reading& reading) {
+    const auto& names = std::get<std::vector<std::string>>(frame.find("name")->values);
+    const auto& values = std::get<std::vector<std::string>>(frame.find("setting")->values);
+    const auto& units = std::get<std::vector<std::string>>(frame.find("setting_unit")->values);
+    std::map<std::string, std::string> now;
+    std::size_t told = 0;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        now.emplace(names[i], values[i]);
+        const auto before = settings_.find(names[i]);
+        if (before == settings_.end() || before->second == values[i] || ++told > kMostTold) continue;
+        reading.batch.events.push_back({frame.end, "setting_changed", names[i],
+                                        fmt::format("{} is now {}{}, it was {}.", names[i], shortened(values[i]),
+                                                    units[i].empty() ? "" : " (in " + units[i] + ")", shortened(before->second))});
+    }
+    settings_ = std::move(now);
+}
+
+}  // namespace orrery::collectors

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "collectors/pacer.hpp"
+#include "collectors/reading.hpp"
+#include "collectors/server_moment.hpp"
+#include "collectors/view_reading.hpp"
+#include "domain/sql_session.hpp"
+
+namespace orrery::collectors {
+
+struct PerformanceOptions {
+    std::chrono::milliseconds interval{10'000};  ///< no view is read more often
+    bool everything = false;                     ///< read all views at each call, due or not
+};
+
+/// Reads the views of group `performance` that are due, each with its own period and its own share of a core.
+///
+/// A view that fails (a right was taken away, the view is not there) is a Failure, is tried again later and later, and the others go on.
+/// One that costs more than its share is read less often: a note and an event "slowed_down" tell. What a view costs is the time its answer
+/// took beyond that of the round's first, trivial statement, which is a measure of the way to the server; the first answer on a connection
+/// fills the server's caches and is not held against a view.
+/// Restart, crash, failover, promotion and upgrade are events; the frames after them are exact or lower bounds, never inflated (see
+/// ViewReading, compare). Changed settings are events too. One thread at a time.
+class PerformanceMetricsCollector {
+public:
+    PerformanceMetricsCollector(domain::SqlSession& session, base::Clock& clock, const PerformanceOptions& options = {});
+
+    /// One round: nothing at all is asked when nothing is due. An error means that the server could not be asked (`connection`) or that
+    /// it was stopped (`cancelled`); counters go on where they were.
+    base::Result<Reading> collect(const std::stop_token& stop = {});
+    /// When the next view is due.
+    [[nodiscard]] std::chrono::steady_clock::time_point next() const;
+
+private:
+    struct Class {
+        const View* view;
+        ViewReading reading;
+        Pacer pacer;
+        bool warm = false;    // its first answer on this connection has come
+        bool slowed = false;  // and told
+    };
+    base::Result<void> look_around(Reading& reading);
+    base::Result<domain::SqlRows> ask(const std::string& sql, Reading& reading, base::Milliseconds& took);
+    base::Result<void> read(Class& item, Reading& reading);
+    void pace(Class& item, std::chrono::steady_clock::time_point start, base::Milliseconds took, Reading& reading);
+    void tell_settings(const domain::Frame& frame, Reading& reading);
+
+    domain::SqlSession* session_;
+    base::Clock* clock_;
+    PerformanceOptions options_;
+    bool identifier_ = true;  // pg_control_system() may be read
+    std::optional<ServerMoment> moment_;
+    base::Milliseconds way_{};  // what the trivial statement took in this round
+    std::vector<Class> classes_;
+    std::map<std::string, std::string> settings_;  // as last seen
+};
+
+}  // namespace orrery::collectors

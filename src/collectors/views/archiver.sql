@@ -1,0 +1,11 @@
+-- series: archiver
+-- about: Segments of the write-ahead log that were archived, and attempts that failed.
+-- group: performance
+-- every: 60s
+-- share: 0.005%
+-- rows: all
+-- column: archived integer counter
+-- column: failed integer counter
+-- column: reset text reset
+-- from: 13
+SELECT archived_count, failed_count, stats_reset FROM pg_catalog.pg_stat_archiver

@@ -1,0 +1,17 @@
+-- series: slru
+-- about: The small caches of transaction status, multixacts, subtransactions, notifications and the like.
+-- group: performance
+-- every: 60s
+-- share: 0.005%
+-- rows: all
+-- column: name text key
+-- column: blocks_zeroed integer counter [blocks]
+-- column: blocks_hit integer counter [blocks]
+-- column: blocks_read integer counter [blocks]
+-- column: blocks_written integer counter [blocks]
+-- column: blocks_exists integer counter [blocks]
+-- column: flushes integer counter
+-- column: truncates integer counter
+-- column: reset text reset
+-- from: 13
+SELECT name, blks_zeroed, blks_hit, blks_read, blks_written, blks_exists, flushes, truncates, stats_reset FROM pg_catalog.pg_stat_slru
