@@ -63,7 +63,8 @@ void add_defaults(ConninfoFields& fields, const SessionOptions& options) {
     add("keepalives_interval", "10");
     add("keepalives_count", "3");
     add("tcp_user_timeout", "30000");
-    add("fallback_application_name", "orrery/" + options.application);
+    // What plays the application is seen as one, by session sampling too.
+    add("fallback_application_name", options.safe_settings ? "orrery/" + options.application : options.application);
     fields.emplace_back("client_encoding", "UTF8");
     if (options.safe_settings) fields.emplace_back("application_name", "orrery/" + options.application);
 }

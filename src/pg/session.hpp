@@ -20,7 +20,7 @@ namespace orrery::pg {
 
 /// What a session may do on its server. The defaults are those for observing a production server.
 struct SessionOptions {
-    std::string application = "orrery";                   ///< shown as orrery/<application>
+    std::string application = "orrery";                   ///< shown as orrery/<application>; alone when not safe_settings
     bool read_only = true;                                ///< default_transaction_read_only
     std::chrono::milliseconds statement_timeout{30'000};  ///< 0 = none; a server silent for 5 s longer is hung up on
     std::chrono::milliseconds lock_timeout{100};          ///< 0 = none

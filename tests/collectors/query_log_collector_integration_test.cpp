@@ -156,14 +156,8 @@ TEST_F(CollectorOnServer, ResetsAreSeen) {
 TEST_F(CollectorOnServer, EvictionsAreSeen) {
     start_with_extension({{"pg_stat_statements.max", "100"}});
     round();
-    for (int i = 0; i < 150; ++i) run(fmt::format("SELECT {}", std::string(static_cast<std::size_t>(i) * 2 + 1, '-') + "1"));
-    for (int i = 0; i < 150; ++i) run(fmt::format("SELECT id AS column_{} FROM orders LIMIT 1", i));
-    for (int i = 0; i < 150; ++i)
-        run(fmt::format("SELECT ARRAY[1{}]", [&] {
-            std::string list;
-            for (int j = 0; j < i; ++j) list += ", 1";
-            return list;
-        }()));
+    std::string sum = "id";
+    for (int i = 0; i < 300; ++i) run(fmt::format("SELECT {} FROM orders LIMIT 1", sum += " + id"));
     const auto report = round();
     EXPECT_TRUE(report.lower_bound);
     EXPECT_LE(report.statements, 100U);
@@ -179,7 +173,8 @@ TEST_F(CollectorOnServer, ACleanRestartIsExactAndACrashALowerBound) {
     restart();
     run("SELECT count(*) FROM orders", 4);
     EXPECT_FALSE(collector->collect_once().has_value()) << "the connection is gone";
-    EXPECT_FALSE(round().lower_bound);
+    const bool told_apart = session->server_version() >= 140'000;  // 13 does not say when it was reset
+    EXPECT_EQ(round().lower_bound, !told_apart);
     EXPECT_EQ(delta("SELECT count(*) FROM orders")->counters.calls, 7);
     run("SELECT count(*) FROM orders", 3);
     crash();

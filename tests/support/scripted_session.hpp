@@ -31,9 +31,12 @@ public:
     /// The answer for the next time only, before the lasting one.
     void fail_once(const std::string& word, base::ErrorKind kind) { failures_[word].push_back(kind); }
     [[nodiscard]] const std::vector<std::string>& asked() const { return asked_; }
+    /// Of each question.
+    [[nodiscard]] const std::vector<std::vector<domain::SqlParameter>>& parameters() const { return parameters_; }
 
-    base::Result<domain::SqlRows> query(const std::string& sql, std::span<const domain::SqlParameter>) override {
+    base::Result<domain::SqlRows> query(const std::string& sql, std::span<const domain::SqlParameter> parameters) override {
         asked_.push_back(sql);
+        parameters_.emplace_back(parameters.begin(), parameters.end());
         for (auto& [word, kinds] : failures_) {
             if (kinds.empty() || sql.find(word) == std::string::npos) continue;
             const auto kind = kinds.front();
@@ -61,6 +64,7 @@ private:
     std::map<std::string, base::Result<domain::SqlRows>> answers_;
     std::map<std::string, std::deque<base::ErrorKind>> failures_;
     std::vector<std::string> asked_;
+    std::vector<std::vector<domain::SqlParameter>> parameters_;
 };
 
 }  // namespace orrery::testing
