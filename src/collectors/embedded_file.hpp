@@ -13,5 +13,7 @@ struct EmbeddedFile {
 
 /// src/collectors/views/*.sql, sorted by name.
 std::span<const EmbeddedFile> view_files();
+/// src/collectors/sql/*.sql, sorted by name.
+std::span<const EmbeddedFile> sql_files();
 
 }  // namespace orrery::collectors

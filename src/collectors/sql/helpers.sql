@@ -1,0 +1,31 @@
+-- Helper functions for Orrery: what pg_monitor may not see, and nothing else. Run as a superuser in the database that Orrery connects to;
+-- again after an upgrade of Orrery. To take them away: DROP SCHEMA orrery CASCADE;
+BEGIN;
+CREATE SCHEMA IF NOT EXISTS orrery;
+ALTER SCHEMA orrery OWNER TO CURRENT_USER;
+REVOKE ALL ON SCHEMA orrery FROM PUBLIC;
+
+-- One of the kernel's statistics files, by name.
+CREATE OR REPLACE FUNCTION orrery.read_proc(name text) RETURNS text
+LANGUAGE sql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN name IN ('diskstats', 'loadavg', 'meminfo', 'net/dev', 'pressure/cpu', 'pressure/io', 'pressure/memory', 'stat',
+                          'sys/kernel/random/boot_id', 'vmstat')
+            THEN pg_catalog.pg_read_file('/proc/' || name, 0, 1048576, true) END
+$$;
+ALTER FUNCTION orrery.read_proc(text) OWNER TO CURRENT_USER;
+
+-- A piece of one of the server's own log files, which pg_ls_logdir() names. Bytes: a piece may begin or end inside a letter.
+CREATE OR REPLACE FUNCTION orrery.read_log(name text, "offset" bigint, length integer) RETURNS bytea
+LANGUAGE sql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT pg_catalog.pg_read_binary_file(pg_catalog.current_setting('log_directory') || '/' || l.name, greatest($2, 0),
+                                      least(greatest($3, 0), 16777216), true)
+FROM pg_catalog.pg_ls_logdir() l WHERE l.name = $1
+$$;
+ALTER FUNCTION orrery.read_log(text, bigint, integer) OWNER TO CURRENT_USER;
+
+REVOKE ALL ON FUNCTION orrery.read_proc(text), orrery.read_log(text, bigint, integer) FROM PUBLIC;
+GRANT USAGE ON SCHEMA orrery TO :"role";
+GRANT EXECUTE ON FUNCTION orrery.read_proc(text), orrery.read_log(text, bigint, integer) TO :"role";
+COMMIT;
