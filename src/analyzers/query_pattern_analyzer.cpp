@@ -56,12 +56,21 @@ std::string commuted(const std::string& op) {
     return pair == kPairs.end() ? op : pair->second;
 }
 
+struct PredicateKey {
+    Place place;
+    PredicateKind kind = PredicateKind::other;
+    std::string op;
+    friend auto operator<=>(const PredicateKey&, const PredicateKey&) = default;
+};
+
 /// What one statement uses, each thing once.
 struct Uses {
     std::set<std::pair<RelationName, TableAccess>> tables;
     std::set<RelationName> whole_rows;
     std::set<std::pair<Place, ColumnRole>> columns;
-    std::map<EdgeKey, bool> joins;  ///< outer?
+    std::map<EdgeKey, bool> joins;                   ///< outer?
+    std::map<PredicateKey, std::size_t> predicates;  ///< items of the longest list
+    bool only_predicate = false;                     ///< one condition on one table decides which rows come out
 };
 
 class Reader {
@@ -80,12 +89,26 @@ public:
             if (facts_.tables[i].access != TableAccess::read)
                 for (const auto& column : facts_.assigned_columns)
                     uses_.columns.emplace(Place{names_[i], column, {}}, ColumnRole::assigned);
+        uses_.only_predicate = only_predicate();
         return std::move(uses_);
     }
 
 private:
+    [[nodiscard]] bool only_predicate() const {
+        if (facts_.tables.size() != 1 || facts_.blocks.size() != 1 || facts_.kind == domain::StatementKind::insert) return false;
+        const auto& block = facts_.blocks.front();
+        return block.predicates.size() == 1 && block.joins.empty() && block.group_by.empty() && !block.aggregates && !block.distinct &&
+               !block.has_limit && block.extremes.empty();
+    }
+
     void read_block(const QueryBlock& block) {
-        for (const auto& predicate : block.predicates) note(predicate.use, role_of(predicate.kind));
+        for (const auto& predicate : block.predicates) {
+            note(predicate.use, role_of(predicate.kind));
+            if (const auto where = place(predicate.use)) {
+                auto& longest = uses_.predicates[{*where, predicate.kind, predicate.op}];
+                longest = std::max(longest, predicate.list.size());
+            }
+        }
         for (const auto& join : block.joins) read_join(join);
         for (const auto& use : block.group_by) note(use, ColumnRole::group);
         for (const auto& term : block.order_by) note(term.use, ColumnRole::order);
@@ -134,6 +157,36 @@ void add(Usage& usage, const WorkloadStatement& statement) {
     usage.ms += time_of(statement);
 }
 
+/// What the planner's statistics say of `column = value`, over the values there are; nothing for conditions whose constant decides.
+std::optional<SelectivityRange> by_statistics(const domain::Table& table, const PredicateUsage& predicate) {
+    const auto* column = table.find_column(predicate.column);
+    if (column == nullptr || !column->statistics) return std::nullopt;
+    const auto& statistics = *column->statistics;
+    if (predicate.kind == PredicateKind::is_null)
+        return SelectivityRange{statistics.null_fraction, statistics.null_fraction, statistics.null_fraction};
+    const double filled = 1 - statistics.null_fraction;
+    if (predicate.kind == PredicateKind::is_not_null) return SelectivityRange{filled, filled, filled};
+    const bool matches =
+        predicate.kind == PredicateKind::equality || predicate.kind == PredicateKind::in_list || predicate.kind == PredicateKind::boolean;
+    const double distinct = statistics.distinct_count(table.tuples);
+    if (!matches || distinct < 1) return std::nullopt;
+    double common = 0;
+    for (const double frequency : statistics.common_frequencies) common += frequency;
+    const double others = distinct - static_cast<double>(statistics.common_frequencies.size());
+    const double rare = others >= 1 ? std::max(0.0, filled - common) / others
+                                    : (statistics.common_frequencies.empty() ? filled / distinct : statistics.common_frequencies.back());
+    const double most = statistics.common_frequencies.empty() ? rare : std::max(rare, statistics.common_frequencies.front());
+    const auto items = static_cast<double>(std::max<std::size_t>(predicate.longest_list, 1));
+    const auto share = [&](double one) { return std::min(filled, items * one); };
+    return SelectivityRange{share(std::min(rare, most)), share(filled / distinct), share(most)};
+}
+
+SelectivityRange by_rows(std::vector<double> rows_per_call, double tuples) {
+    std::sort(rows_per_call.begin(), rows_per_call.end());
+    const auto share = [&](double rows) { return std::min(1.0, rows / tuples); };
+    return {share(rows_per_call.front()), share(rows_per_call[rows_per_call.size() / 2]), share(rows_per_call.back()), true};
+}
+
 /// Gathers the statements' uses.
 class Tally {
 public:
@@ -145,13 +198,37 @@ public:
         }
         for (const auto& table : uses.whole_rows) add(tables_[table].whole_rows, statement);
         for (const auto& [place, role] : uses.columns) add(columns_[place].roles[static_cast<std::size_t>(role)], statement);
+        for (const auto& [key, list] : uses.predicates) {
+            auto& tallied = predicates_[key];
+            add(tallied.usage.usage, statement);
+            tallied.usage.longest_list = std::max(tallied.usage.longest_list, list);
+            if (uses.only_predicate && statement.rows_per_call) tallied.rows_per_call.push_back(*statement.rows_per_call);
+        }
         for (const auto& [key, outer] : uses.joins) {
             add(joins_[key].usage, statement);
             if (outer) add(joins_[key].outer, statement);
         }
     }
 
+    void deliver_predicates(const domain::Catalog& catalog, QueryPatterns& patterns) {
+        for (auto& [key, tallied] : predicates_) {
+            PredicateUsage& found = tallied.usage;
+            std::tie(found.table, found.column, found.expression) = std::tie(key.place.table, key.place.column, key.place.expression);
+            found.kind = key.kind;
+            found.op = key.op;
+            const auto* table = catalog.find_table(found.table);
+            if (table != nullptr && table->tuples >= 1) {
+                found.selectivity = by_statistics(*table, found);
+                if (found.selectivity && found.selectivity->typical > 0)
+                    found.parameter_skew = found.selectivity->most / found.selectivity->typical;
+                if (!tallied.rows_per_call.empty()) found.selectivity = by_rows(tallied.rows_per_call, table->tuples);
+            }
+            patterns.predicates.push_back(std::move(found));
+        }
+    }
+
     void deliver(const domain::Catalog& catalog, QueryPatterns& patterns) && {
+        deliver_predicates(catalog, patterns);
         for (auto& [name, usage] : tables_) {
             usage.table = name;
             usage.in_catalog = catalog.find_table(name) != nullptr;
@@ -181,6 +258,11 @@ private:
         }
         return usage.reads;
     }
+    struct Predicates {
+        PredicateUsage usage;
+        std::vector<double> rows_per_call;  ///< of statements that this condition alone decides
+    };
+    std::map<PredicateKey, Predicates> predicates_;
     std::map<RelationName, TableUsage> tables_;
     std::map<Place, ColumnUsage> columns_;
     std::map<EdgeKey, JoinEdge> joins_;
@@ -267,6 +349,8 @@ QueryPatterns QueryPatternAnalyzer::analyze(const domain::Workload& workload) co
         patterns.tables, [](const auto& t) { return t.total_ms(); }, [](const auto& t) { return t.reads.calls + t.writes(); });
     by_weight(
         patterns.columns, [](const auto& c) { return c.searched_ms(); }, [](const auto& c) { return c.searched_calls(); });
+    by_weight(
+        patterns.predicates, [](const auto& p) { return p.usage.ms; }, [](const auto& p) { return p.usage.calls; });
     by_weight(
         patterns.joins, [](const auto& j) { return j.usage.ms; }, [](const auto& j) { return j.usage.calls; });
     by_weight(

@@ -87,6 +87,26 @@ struct JoinEdge {
     Usage outer;  ///< of these, by outer joins
 };
 
+/// Shares of a table's rows.
+struct SelectivityRange {
+    double least = 0, typical = 0, most = 0;
+    bool measured = false;  ///< from the rows that statements returned; else from the planner's statistics
+};
+
+/// A kind of condition on a column, over all statements that set it.
+struct PredicateUsage {
+    domain::RelationName table;
+    std::string column;      ///< empty for an expression
+    std::string expression;  ///< empty for a column
+    domain::PredicateKind kind = domain::PredicateKind::other;
+    std::string op;
+    Usage usage;
+    std::size_t longest_list = 0;  ///< items of IN (...), as far as texts tell
+    std::optional<SelectivityRange> selectivity;
+    /// Rows that the most frequent value finds over those a typical one finds: 1 = it does not matter which constant is asked for.
+    std::optional<double> parameter_skew;
+};
+
 struct UnreadableStatement {
     domain::Fingerprint fingerprint;
     std::string text;
@@ -99,7 +119,8 @@ struct QueryPatterns {
     bool measured = false;  ///< times are known, and lists are by time; else by calls
     std::vector<TemplateWeight> templates;
     std::vector<TableUsage> tables;
-    std::vector<ColumnUsage> columns;  ///< by searched time, then by name
+    std::vector<ColumnUsage> columns;        ///< by searched time, then by name
+    std::vector<PredicateUsage> predicates;  ///< by time
     std::vector<JoinEdge> joins;
     std::vector<UnreadableStatement> unreadable;
 };

@@ -37,7 +37,8 @@ Json optional_number(const std::optional<double>& number) {
 
 Json document(const engine::PatternsReport& report) {
     const auto& p = report.patterns;
-    Json templates = Json::array(), tables = Json::array(), columns = Json::array(), joins = Json::array(), unreadable = Json::array();
+    Json templates = Json::array(), tables = Json::array(), columns = Json::array(), predicates = Json::array(), joins = Json::array(),
+         unreadable = Json::array();
     for (const auto& t : p.templates)
         templates.push_back({{"fingerprint", t.fingerprint.hex()},
                              {"kind", t.kind ? Json(domain::to_string(*t.kind)) : Json()},
@@ -59,6 +60,20 @@ Json document(const engine::PatternsReport& report) {
                            {"column", c.column.empty() ? Json() : Json(c.column)},
                            {"expression", c.expression.empty() ? Json() : Json(c.expression)},
                            {"roles", roles_json(c)}});
+    for (const auto& u : p.predicates)
+        predicates.push_back({{"table", u.table.sql()},
+                              {"column", u.column.empty() ? Json() : Json(u.column)},
+                              {"expression", u.expression.empty() ? Json() : Json(u.expression)},
+                              {"kind", domain::to_string(u.kind)},
+                              {"operator", u.op},
+                              {"usage", usage_json(u.usage)},
+                              {"longest_list", u.longest_list},
+                              {"selectivity", u.selectivity ? Json({{"least", u.selectivity->least},
+                                                                    {"typical", u.selectivity->typical},
+                                                                    {"most", u.selectivity->most},
+                                                                    {"measured", u.selectivity->measured}})
+                                                            : Json()},
+                              {"parameter_skew", optional_number(u.parameter_skew)}});
     for (const auto& j : p.joins)
         joins.push_back({{"left", j.left.sql()},
                          {"left_column", j.left_column},
@@ -67,11 +82,17 @@ Json document(const engine::PatternsReport& report) {
                          {"operator", j.op},
                          {"usage", usage_json(j.usage)}});
     for (const auto& u : p.unreadable) unreadable.push_back({{"fingerprint", u.fingerprint.hex()}, {"calls", u.calls}, {"why", u.why}});
-    return {{"target", report.target},      {"workload", report.source},
-            {"total_calls", p.total_calls}, {"total_ms", p.measured ? Json(p.total_ms) : Json()},
-            {"templates", templates},       {"tables", tables},
-            {"columns", columns},           {"joins", joins},
-            {"unreadable", unreadable},     {"left_out", report.left_out}};
+    return {{"target", report.target},
+            {"workload", report.source},
+            {"total_calls", p.total_calls},
+            {"total_ms", p.measured ? Json(p.total_ms) : Json()},
+            {"templates", templates},
+            {"tables", tables},
+            {"columns", columns},
+            {"predicates", predicates},
+            {"joins", joins},
+            {"unreadable", unreadable},
+            {"left_out", report.left_out}};
 }
 
 std::string shortened(const std::string& text) {
@@ -94,6 +115,25 @@ Table templates_table(const analyzers::QueryPatterns& patterns, std::size_t top)
         table.rows.push_back({t.fingerprint.hex(), percent_cell(t.share_percent), number_cell(t.calls, 0),
                               t.mean_ms ? number_cell(*t.mean_ms, 3) : TableCell("-", ""),
                               t.rows_per_call ? number_cell(*t.rows_per_call, 1) : TableCell("-", ""), shortened(t.text)});
+    }
+    return table;
+}
+
+std::string selectivity_text(const std::optional<analyzers::SelectivityRange>& range) {
+    if (!range) return "-";
+    const auto percent = [](double share) { return fmt::format("{:.3g} %", 100 * share); };
+    const auto text =
+        range->least == range->most ? percent(range->typical) : fmt::format("{} .. {}", percent(range->least), percent(range->most));
+    return text + (range->measured ? " measured" : "");
+}
+
+Table predicates_table(const analyzers::QueryPatterns& patterns, std::size_t top) {
+    Table table{{{"condition"}, {"calls", Align::right}, {"ms", Align::right}, {"rows found", Align::right}, {"skew", Align::right}}, {}};
+    for (std::size_t i = 0; i < std::min(top, patterns.predicates.size()); ++i) {
+        const auto& p = patterns.predicates[i];
+        table.rows.push_back({fmt::format("{}.{} {}", p.table.sql(), p.column.empty() ? p.expression : p.column, p.op),
+                              number_cell(p.usage.calls, 0), number_cell(p.usage.ms, 1), selectivity_text(p.selectivity),
+                              p.parameter_skew ? number_cell(*p.parameter_skew, 1) : TableCell("-", "")});
     }
     return table;
 }
@@ -139,6 +179,8 @@ base::Result<int> show(const Invocation& invocation, Options options) {
     ORRERY_TRY(print(invocation, tables_table(p, options.top)));
     ORRERY_TRY(print("\n"));
     ORRERY_TRY(print(invocation, columns_table(p, options.top)));
+    ORRERY_TRY(print("\n"));
+    ORRERY_TRY(print(invocation, predicates_table(p, options.top)));
     ORRERY_TRY(print(fmt::format("\n{}: {} templates, {:.0f} calls{}.\n", report.source, p.templates.size(), p.total_calls,
                                  p.measured ? fmt::format(", {}", base::to_text(base::Milliseconds(p.total_ms))) : "")));
     for (const auto& u : p.unreadable) base::log_warning(fmt::format("template {} cannot be read: {}", u.fingerprint.hex(), u.why));

@@ -24,7 +24,7 @@ base::Result<PatternsReport> analyze_patterns(const Context& context, const Patt
                       collected_workload(*store, server, request.since ? now - *request.since : base::from_unix_ms(0), now, database));
     }
     report.source = workload.source;
-    ORRERY_ASSIGN(const auto catalog, pg::read_catalog(session, {.statistics = false}));
+    ORRERY_ASSIGN(const auto catalog, pg::read_catalog(session));
     report.patterns = analyzers::QueryPatternAnalyzer(catalog).analyze(workload);
     return report;
 }

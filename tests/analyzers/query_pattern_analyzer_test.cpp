@@ -201,6 +201,67 @@ TEST(QueryPatterns, AnEmptyWorkloadIsEmpty) {
     EXPECT_FALSE(patterns.measured);
 }
 
+domain::Catalog with_statistics() {
+    auto known = catalog();
+    for (auto& table : known.tables) {
+        if (table.name.name != "orders") continue;
+        table.tuples = 10'000;
+        for (auto& column : table.columns) {
+            if (column.name != "state") continue;
+            auto& statistics = column.statistics.emplace();
+            statistics.distinct = 5;
+            statistics.common_values = {"paid", "open"};
+            statistics.common_frequencies = {0.9, 0.07};
+        }
+    }
+    return known;
+}
+
+TEST(QueryPatterns, ConditionsHaveTheShareOfRowsThatTheyMayFind) {
+    const auto known = with_statistics();
+    domain::Workload workload;
+    workload.statements = {statement("SELECT id, total FROM orders WHERE state = $1 AND total > $2", 10, 1),
+                           statement("SELECT id FROM orders WHERE state IN ('a', 'b', 'c')", 5, 1)};
+    const auto patterns = QueryPatternAnalyzer(known).analyze(workload);
+    ASSERT_EQ(patterns.predicates.size(), 3U);
+    const auto* equality = &patterns.predicates[0];
+    const auto* list = &patterns.predicates[0];
+    const auto* range = &patterns.predicates[0];
+    for (const auto& predicate : patterns.predicates) {
+        if (predicate.kind == domain::PredicateKind::equality) equality = &predicate;
+        if (predicate.kind == domain::PredicateKind::in_list) list = &predicate;
+        if (predicate.kind == domain::PredicateKind::range) range = &predicate;
+    }
+    EXPECT_EQ(equality->usage.calls, 10);
+    ASSERT_TRUE(equality->selectivity.has_value());
+    EXPECT_NEAR(equality->selectivity->least, 0.01, 1e-12);
+    EXPECT_NEAR(equality->selectivity->typical, 0.2, 1e-12);
+    EXPECT_NEAR(equality->selectivity->most, 0.9, 1e-12);
+    EXPECT_FALSE(equality->selectivity->measured);
+    EXPECT_NEAR(*equality->parameter_skew, 4.5, 1e-9);
+    EXPECT_EQ(list->longest_list, 3U);
+    EXPECT_NEAR(list->selectivity->least, 0.03, 1e-12);
+    EXPECT_FALSE(range->selectivity.has_value()) << "the constant decides";
+}
+
+TEST(QueryPatterns, MeasuredRowsGoBeforeStatistics) {
+    const auto known = with_statistics();
+    domain::Workload workload;
+    for (const double rows : {100.0, 300.0, 2'000.0}) {
+        workload.statements.push_back(statement("SELECT id FROM orders WHERE total > $1", 1, 1));
+        workload.statements.back().rows_per_call = rows;
+    }
+    workload.statements.push_back(statement("SELECT count(*) FROM orders WHERE total > $1", 1, 1));
+    workload.statements.back().rows_per_call = 1;
+    const auto patterns = QueryPatternAnalyzer(known).analyze(workload);
+    ASSERT_EQ(patterns.predicates.size(), 1U);
+    ASSERT_TRUE(patterns.predicates[0].selectivity.has_value());
+    EXPECT_TRUE(patterns.predicates[0].selectivity->measured);
+    EXPECT_NEAR(patterns.predicates[0].selectivity->least, 0.01, 1e-12);
+    EXPECT_NEAR(patterns.predicates[0].selectivity->typical, 0.03, 1e-12);
+    EXPECT_NEAR(patterns.predicates[0].selectivity->most, 0.2, 1e-12);
+}
+
 TEST(QueryPatterns, EveryRoleHasAName) {
     for (std::size_t i = 0; i < kColumnRoles; ++i) EXPECT_FALSE(to_string(static_cast<ColumnRole>(i)).empty());
     EXPECT_EQ(to_string(ColumnRole::expression), "expression");
