@@ -168,32 +168,39 @@ void DataCharacteristicsAnalyzer::advise(const domain::Table& table, const Table
                                             pair.left, pair.right, pair.misestimate)});
 }
 
+base::Result<void> DataCharacteristicsAnalyzer::analyze_table(domain::SqlSession& session, const domain::RelationName& name,
+                                                              DataCharacteristics& found) const {
+    const auto* table = catalog_->find_table(name);
+    if (table == nullptr) {
+        found.skipped.push_back({name, "there is no such table"});
+        return {};
+    }
+    auto sample = sample_table(session, *table, options_.sample);
+    if (!sample) {
+        if (ends_the_analysis(sample.error())) return base::unexpected(std::move(sample).error());
+        found.skipped.push_back({table->name, sample.error().message});
+        return {};
+    }
+    auto profiled = profile(*table, *sample);
+    if (!profiled.dependences.empty()) {
+        const auto covered = covered_pairs(session, *table);
+        if (!covered && ends_the_analysis(covered.error())) return base::unexpected(covered.error());
+        if (covered)
+            std::erase_if(profiled.dependences, [&](const auto& pair) { return covered->contains(sorted(pair.left, pair.right)); });
+    }
+    advise(*table, profiled, found);
+    found.tables.push_back(std::move(profiled));
+    return {};
+}
+
 base::Result<DataCharacteristics> DataCharacteristicsAnalyzer::analyze(domain::SqlSession& session,
                                                                        const std::vector<domain::RelationName>& tables,
                                                                        const std::stop_token& stop) const {
     DataCharacteristics found;
-    for (const auto& name : tables) {
+    for (std::size_t i = 0; i < tables.size(); ++i) {
         if (stop.stop_requested()) return base::unexpected(ErrorKind::cancelled, "the analysis was stopped");
-        const auto* table = catalog_->find_table(name);
-        if (table == nullptr) {
-            found.skipped.push_back({name, "there is no such table"});
-            continue;
-        }
-        auto sample = sample_table(session, *table, options_.sample);
-        if (!sample) {
-            if (ends_the_analysis(sample.error())) return base::unexpected(std::move(sample).error());
-            found.skipped.push_back({table->name, sample.error().message});
-            continue;
-        }
-        auto profile = this->profile(*table, *sample);
-        if (!profile.dependences.empty()) {
-            const auto covered = covered_pairs(session, *table);
-            if (!covered && ends_the_analysis(covered.error())) return base::unexpected(covered.error());
-            if (covered)
-                std::erase_if(profile.dependences, [&](const auto& pair) { return covered->contains(sorted(pair.left, pair.right)); });
-        }
-        advise(*table, profile, found);
-        found.tables.push_back(std::move(profile));
+        ORRERY_TRY(analyze_table(session, tables[i], found));
+        if (options_.progress) options_.progress(i + 1);
     }
     for (auto& fan : fan_outs(*catalog_)) {
         const bool asked = std::any_of(found.tables.begin(), found.tables.end(),

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analyzers/column_dependence.hpp"
@@ -67,7 +70,8 @@ struct DataCharacteristics {
 struct DataOptions {
     SampleOptions sample;
     DependenceOptions dependence;
-    double distinct_tolerance = 2;  ///< the planner's n_distinct is worth correcting from this factor on
+    double distinct_tolerance = 2;                     ///< the planner's n_distinct is worth correcting from this factor on
+    std::function<void(std::size_t tables)> progress;  ///< told how many tables are done; may be empty
 };
 
 /// What the data are like: distributions, numbers of distinct values with error bars beside the planner's, columns that depend on each
@@ -76,7 +80,8 @@ struct DataOptions {
 class DataCharacteristicsAnalyzer {
 public:
     /// `catalog` must outlive the analyzer.
-    DataCharacteristicsAnalyzer(const domain::Catalog& catalog, const DataOptions& options = {}) : catalog_(&catalog), options_(options) {}
+    explicit DataCharacteristicsAnalyzer(const domain::Catalog& catalog, DataOptions options = {})
+        : catalog_(&catalog), options_(std::move(options)) {}
 
     /// Of these tables; names that are not in the catalog, and tables that cannot be read (rights, locks, time) are skipped and said so.
     /// Only a lost connection or a stop request is an error.
@@ -84,6 +89,7 @@ public:
                                               const std::stop_token& stop = {}) const;
 
 private:
+    base::Result<void> analyze_table(domain::SqlSession& session, const domain::RelationName& name, DataCharacteristics& found) const;
     [[nodiscard]] TableProfile profile(const domain::Table& table, const std::optional<TableSample>& sample) const;
     void advise(const domain::Table& table, const TableProfile& profile, DataCharacteristics& found) const;
 
