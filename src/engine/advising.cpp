@@ -11,6 +11,7 @@
 #include "engine/workload_source.hpp"
 #include "optimizers/index_advisor.hpp"
 #include "pg/catalog_reader.hpp"
+#include "pg/index_builds.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -37,10 +38,9 @@ base::Result<double> counter_age_seconds(pg::Session& session) {
 
 /// An index that someone is building this moment is INVALID, and none of our business.
 base::Result<void> leave_out_unfinished(pg::Session& session, domain::Catalog& catalog) {
-    ORRERY_ASSIGN(const auto rows, session.query("SELECT index_relid FROM pg_stat_progress_create_index WHERE index_relid <> 0"));
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        std::erase_if(catalog.indexes,
-                      [&](const domain::Index& index) { return index.oid == static_cast<domain::Oid>(rows.integer(i, 0)); });
+    ORRERY_ASSIGN(const auto building, pg::indexes_being_built(session));
+    std::erase_if(catalog.indexes,
+                  [&](const domain::Index& index) { return std::find(building.begin(), building.end(), index.oid) != building.end(); });
     return {};
 }
 

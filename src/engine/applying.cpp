@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/log.hpp"
+#include "engine/build_watch.hpp"
 #include "engine/collecting.hpp"
 #include "engine/measuring.hpp"
 #include "pg/catalog_reader.hpp"
@@ -104,6 +105,7 @@ base::Result<std::vector<ApplyOutcome>> apply(const Context& context, const Appl
             outcome.plan = feedback::dry_run(*recommendation);
         } else {
             base::log_info(recommendation->sql);
+            const auto watch = watch_build(context, request.target, applier->session().backend_pid());
             auto action = applier->loop().apply(*recommendation);
             if (action)
                 outcome.action = *std::move(action);

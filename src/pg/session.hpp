@@ -80,11 +80,4 @@ base::Result<std::string> describe_target(const std::string& conninfo);
 /// The same conninfo pointing at another database of the server.
 base::Result<std::string> with_database(const std::string& conninfo, const std::string& database);
 
-/// pg_stat_progress_create_index of another backend: 0..1 with the phase's name; nothing when none is under way.
-struct BuildProgress {
-    double share = 0;
-    std::string phase;
-};
-base::Result<std::optional<BuildProgress>> index_build_progress(domain::SqlSession& session, int backend_pid);
-
 }  // namespace orrery::pg

@@ -4,8 +4,10 @@
 #include <csignal>
 #include <fstream>
 #include <future>
+#include <mutex>
 
 #include "engine/applying.hpp"
+#include "engine/build_watch.hpp"
 #include "support/eventually.hpp"
 #include "target_fixture.hpp"
 
@@ -98,6 +100,25 @@ TEST_F(ApplyingTest, ATableDroppedSinceTheAdviceIsAClearRefusal) {
     EXPECT_EQ(outcomes->at(0).error->kind, base::ErrorKind::missing_object);
     EXPECT_NE(outcomes->at(0).error->message.find("public.orders does not exist any more"), std::string::npos);
     EXPECT_TRUE(actions().empty());
+}
+
+TEST_F(ApplyingTest, TheProgressOfABuildIsSeen) {
+    auto blocker = open_transaction();
+    ASSERT_TRUE(blocker.execute("INSERT INTO orders VALUES (-1, 1, '')"));
+    auto builder = connect();
+    std::mutex mutex;
+    std::string phase;
+    const BuildWatch watch(context_, target(), builder.backend_pid(), [&](const pg::BuildProgress& progress) {
+        const std::scoped_lock lock(mutex);
+        phase = progress.phase;
+    });
+    auto build = std::async(std::launch::async, [&] { return builder.execute("CREATE INDEX CONCURRENTLY ON orders (customer_id)"); });
+    EXPECT_TRUE(eventually([&] {
+        const std::scoped_lock lock(mutex);
+        return phase == "waiting for writers before build";
+    }));
+    ASSERT_TRUE(blocker.execute("COMMIT"));
+    EXPECT_TRUE(build.get());
 }
 
 TEST_F(ApplyingTest, AnotherProcessApplyingIsRefusedAndNamed) {

@@ -479,39 +479,5 @@ TEST_F(SessionTest, AServerThatNeverGreetsIsGivenUpOn) {
     close(listener);
 }
 
-TEST_F(SessionTest, ProgressOfAnIndexBuildIsSeen) {
-    auto admin = writer();
-    ASSERT_TRUE(admin.execute("CREATE TABLE big AS SELECT g AS id, g % 97 AS r FROM generate_series(1, 400000) g"));
-    EXPECT_FALSE(index_build_progress(admin, admin.backend_pid()).value());
-    auto holder = writer();
-    ASSERT_TRUE(holder.execute("BEGIN; INSERT INTO big VALUES (0, 0)"));  // the build has to wait for this writer
-    auto builder = writer();
-    const int pid = builder.backend_pid();
-    std::jthread build([&] { EXPECT_TRUE(builder.execute("CREATE INDEX CONCURRENTLY big_r ON big (r)")); });
-    std::optional<BuildProgress> seen;
-    for (int i = 0; i < 3000 && !(seen && seen->phase.starts_with("waiting for writers")); ++i) {
-        const auto progress = index_build_progress(admin, pid);
-        ASSERT_TRUE(progress) << words(progress);
-        seen = *progress;
-        std::this_thread::sleep_for(10ms);
-    }
-    ASSERT_TRUE(seen);
-    EXPECT_EQ(seen->phase, "waiting for writers before build");
-    EXPECT_GE(seen->share, 0);
-    EXPECT_LE(seen->share, 1);
-    ASSERT_TRUE(holder.execute("COMMIT"));
-    double last = 0;
-    for (int i = 0; i < 20000; ++i) {
-        const auto progress = index_build_progress(admin, pid);
-        ASSERT_TRUE(progress);
-        if (!*progress) break;
-        EXPECT_GE((*progress)->share, last);
-        last = (*progress)->share;
-        std::this_thread::sleep_for(2ms);
-    }
-    build.join();
-    ASSERT_TRUE(admin.execute("DROP TABLE big"));
-}
-
 }  // namespace
 }  // namespace orrery::pg
