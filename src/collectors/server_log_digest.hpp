@@ -59,8 +59,8 @@ LogFinding classify(const LogRecord& record);
 std::string message_without_data(const LogRecord& record, std::string_view sqlstate);
 
 struct LogDigestOptions {
-    std::chrono::milliseconds bin{60'000};  ///< frames are cut at multiples of it, by the log's own times
-    std::size_t max_rows = 20'000;          ///< of all frames; then the digest is full
+    std::chrono::milliseconds bin{60'000};   ///< frames are cut at multiples of it, by the log's own times
+    std::size_t max_rows = 20'000;           ///< of all frames; then the digest is full
     std::size_t max_new_statements = 2'000;  ///< texts that are fingerprinted; further ones are counted without
     std::size_t max_plans = 200;             ///< sightings
     std::size_t max_plans_parsed = 1'000;
@@ -70,9 +70,9 @@ struct LogDigestOptions {
     std::size_t max_events = 500;
 };
 
-/// Gathers entries of a log into what is stored: frames `log_events`, `log_statements`, `log_errors`, sightings of plans, events. Statements
-/// of Orrery's own are left out. Nothing of the target's data gets into it. Times go forward only: an entry that seems older than the one
-/// before counts as of that one's time. One thread at a time.
+/// Gathers entries of a log into what is stored: frames `log_events`, `log_statements`, `log_errors`, sightings of plans, events.
+/// Statements of Orrery's own are left out. Nothing of the target's data gets into it. Times go forward only: an entry that seems older
+/// than the one before counts as of that one's time. One thread at a time.
 class ServerLogDigest {
 public:
     explicit ServerLogDigest(const LogDigestOptions& options = {}) : options_(options) {}
@@ -95,9 +95,9 @@ private:
         double total_ms = 0, max_ms = -1;
         void add(double ms, std::int64_t more_bytes);
     };
-    using EventKey = std::tuple<LogKind, std::string, std::string>;                   // class of the SQLSTATE, database
-    using StatementKey = std::tuple<std::uint64_t, std::string>;                      // fingerprint, database
-    using ErrorKey = std::tuple<std::string, Severity, std::string, std::string>;     // SQLSTATE, message, database
+    using EventKey = std::tuple<LogKind, std::string, std::string>;                // class of the SQLSTATE, database
+    using StatementKey = std::tuple<std::uint64_t, std::string>;                   // fingerprint, database
+    using ErrorKey = std::tuple<std::string, Severity, std::string, std::string>;  // SQLSTATE, message, database
     struct Bin {
         std::int64_t number = 0, last_ms = 0;
         std::map<EventKey, Counts> events;
@@ -105,6 +105,10 @@ private:
         std::map<ErrorKey, std::int64_t> errors;
     };
 
+    struct CountColumns;
+    static domain::Frame events_frame(const Bin& bin);
+    static domain::Frame statements_frame(const Bin& bin);
+    static domain::Frame errors_frame(const Bin& bin);
     Bin& bin_of(const LogRecord& record);
     domain::Fingerprint fingerprint_of(const LogRecord& record, LogText text);
     void add_statement(Bin& bin, const LogRecord& record, const LogFinding& finding, const std::string& database);

@@ -272,8 +272,7 @@ std::size_t LogPrefix::value_length(const Step& step, std::size_t position) {
         }
         case Step::Kind::epoch: return run_of(rest, [](char c) { return is_digit(c) || c == '.'; });
         case Step::Kind::number: return run_of(rest, [](char c) { return is_digit(c) || c == '-'; });
-        case Step::Kind::session:
-            return run_of(rest, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || c == '.' || c == '/'; });
+        case Step::Kind::session: return run_of(rest, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || c == '.' || c == '/'; });
         case Step::Kind::sqlstate:
             return std::min<std::size_t>(5, run_of(rest, [](char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); }));
         default: return 0;
@@ -283,7 +282,8 @@ std::size_t LogPrefix::value_length(const Step& step, std::size_t position) {
 bool LogPrefix::take(const Step& step, std::size_t& position) {
     std::size_t fill = 0;
     if (step.padding > 0)
-        fill = run_of(line_.substr(std::min(position, line_.size()), static_cast<std::size_t>(step.padding)), [](char c) { return c == ' '; });
+        fill =
+            run_of(line_.substr(std::min(position, line_.size()), static_cast<std::size_t>(step.padding)), [](char c) { return c == ' '; });
     position += fill;
     if (position > line_.size()) return false;
     const auto length = value_length(step, position);

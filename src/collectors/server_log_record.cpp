@@ -12,8 +12,8 @@ struct SeverityWord {
     Severity severity;
 };
 
-/// English first, then German, French, Italian, Swedish, Russian, Ukrainian, Korean, Chinese, Georgian, Spanish, Portuguese, Turkish, Polish
-/// and Czech where they differ.
+/// English first, then German, French, Italian, Swedish, Russian, Ukrainian, Korean, Chinese, Georgian, Spanish, Portuguese, Turkish,
+/// Polish and Czech where they differ.
 constexpr SeverityWord kSeverityWords[] = {
     {"LOG", Severity::log},
     {"ERROR", Severity::error},
@@ -209,7 +209,8 @@ std::size_t zone_length(std::string_view text) {
         for (++length; length < text.size() && length < 7 && is_digit(text[length]);) ++length;
         return length;
     }
-    while (length < text.size() && length < 10 && ((text[length] >= 'A' && text[length] <= 'Z') || (text[length] >= 'a' && text[length] <= 'z')))
+    while (length < text.size() && length < 10 &&
+           ((text[length] >= 'A' && text[length] <= 'Z') || (text[length] >= 'a' && text[length] <= 'z')))
         ++length;
     return length;
 }
@@ -231,7 +232,8 @@ std::string_view to_string(Severity severity) {
 }
 
 Severity severity_of(std::string_view word) {
-    const auto* found = std::find_if(std::begin(kSeverityWords), std::end(kSeverityWords), [&](const auto& item) { return item.word == word; });
+    const auto* found =
+        std::find_if(std::begin(kSeverityWords), std::end(kSeverityWords), [&](const auto& item) { return item.word == word; });
     return found == std::end(kSeverityWords) ? Severity::unknown : found->severity;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// What one entry of a PostgreSQL server's log tells, whatever the format it was written in.
@@ -28,6 +30,8 @@ public:
 
     [[nodiscard]] bool empty() const { return raw_.empty(); }
     [[nodiscard]] std::string_view raw() const { return raw_; }
+    /// Without its first bytes, counted raw.
+    [[nodiscard]] LogText tail(std::size_t from) const { return {raw_.substr(std::min(from, raw_.size())), escaping_}; }
     /// As the server meant it: the log's own bytes, or `scratch`, which then holds the decoded text.
     [[nodiscard]] std::string_view decoded(std::string& scratch) const;
 
