@@ -1,0 +1,15 @@
+-- series: table_bloat
+-- about: Measured air of the table $1, by pgstattuple_approx. {extension} is the schema of the extension.
+-- group: resource_facts
+-- every: 5m
+-- share: 0.05%
+-- scope: database
+-- column: length integer gauge last [bytes]
+-- column: rows real gauge last
+-- column: row_bytes real gauge last [bytes]
+-- column: dead_bytes real gauge last [bytes]
+-- column: free_bytes real gauge last [bytes]
+-- from: 13
+SELECT table_len, approx_tuple_count::float8, approx_tuple_len::float8 / greatest(approx_tuple_count, 1)::float8, dead_tuple_len::float8,
+       approx_free_space::float8
+FROM {extension}.pgstattuple_approx($1::bigint::oid::regclass)

@@ -1,0 +1,14 @@
+-- series: table_bloat_full
+-- about: Measured air of the table $1, by pgstattuple. {extension} is the schema of the extension.
+-- group: resource_facts
+-- every: 5m
+-- share: 0.05%
+-- scope: database
+-- column: length integer gauge last [bytes]
+-- column: rows real gauge last
+-- column: row_bytes real gauge last [bytes]
+-- column: dead_bytes real gauge last [bytes]
+-- column: free_bytes real gauge last [bytes]
+-- from: 13
+SELECT table_len, tuple_count::float8, tuple_len::float8 / greatest(tuple_count, 1)::float8, dead_tuple_len::float8, free_space::float8
+FROM {extension}.pgstattuple($1::bigint::oid::regclass)
