@@ -15,6 +15,7 @@ constexpr double kPageHeader = 24, kLinePointer = 4, kTid = 6;
 constexpr double kRowHeader = 23, kEntryHeader = 8, kEntryHeaderWithNulls = 16, kLeafSpecial = 16;
 constexpr double kShortest = 127;  ///< values of varying length below it have a header of one byte and are not aligned
 constexpr int kWord = 8;           ///< MAXALIGN
+constexpr double kSpread = 0.2;    ///< of the average length of varying values, up and down
 
 double align(double bytes, double boundary) {
     return std::ceil(bytes / boundary) * boundary;
@@ -24,9 +25,13 @@ double align(double bytes, double boundary) {
 class Layout {
 public:
     void add(const StoredColumn& column) {
-        const double width = column.length > 0 ? column.length : *column.width;
+        const double width = column.length > 0 ? column.length : std::clamp(*column.width, 0.0, 1e9);
         const double present = 1 - std::clamp(column.null_share, 0.0, 1.0);
         const bool aligned = column.length > 0 || (column.length == -1 && width >= kShortest);
+        // Lengths lie evenly about the average, wider the longer they are.
+        const bool even = column.length > 0 || column.even;
+        const int spread = even ? 0 : std::min(kWord / 2, static_cast<int>(std::lround(kSpread * width)));
+        const int middle = static_cast<int>(std::lround(width));
         std::array<double, kWord> after{};
         for (int at = 0; at < kWord; ++at) {
             const double here = begins_[static_cast<std::size_t>(at)];
@@ -34,15 +39,11 @@ public:
             const int padding = aligned ? (column.alignment - at % column.alignment) % column.alignment : 0;
             bytes_ += here * present * (padding + width);
             after[static_cast<std::size_t>(at)] += here * (1 - present);
-            if (column.length > 0) {
-                after[static_cast<std::size_t>((at + padding + column.length) % kWord)] += here * present;
-            } else {
-                // Lengths vary about the average: any boundary is as likely, unless they are all but constant, which nothing tells.
-                for (auto& share : after) share += here * present / kWord;
-            }
+            for (int more = -spread; more <= spread; ++more)
+                after[static_cast<std::size_t>((at + padding + middle + more) % kWord)] += here * present / (2 * spread + 1);
         }
         begins_ = after;
-        if (column.length <= 0) fixed_ = false;
+        if (!even) fixed_ = false;
         if (present < 1 && present > 0) fixed_ = false;
     }
     /// With the padding that makes the whole a multiple of 8.
@@ -149,7 +150,10 @@ std::optional<StoredColumn> parse_stored_column(std::string_view text) {
         if (!read_number(width, *column.width)) return std::nullopt;
     }
     if (!read_number(take(text, ':'), column.null_share)) return std::nullopt;
-    if (!text.empty() && !read_number(text, column.distinct)) return std::nullopt;
+    if (const auto distinct = take(text, ':'); !distinct.empty() && !read_number(distinct, column.distinct)) return std::nullopt;
+    int even = 0;
+    if (!text.empty() && !read_number(text, even)) return std::nullopt;
+    column.even = even != 0;
     return column;
 }
 

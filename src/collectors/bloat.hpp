@@ -19,8 +19,9 @@ struct StoredColumn {
     std::optional<double> width;  ///< average stored bytes of the values that are not NULL; unknown: no statistics
     double null_share = 0;
     double distinct = 0;  ///< as in pg_statistic: negative is a share of the rows, 0 unknown
+    bool even = false;    ///< varying in principle, of one length in fact (codes, hashes)
 };
-/// "length:alignment:width:null share[:distinct]", separated by commas, as the views table_shapes and index_shapes write them.
+/// "length:alignment:width:null share[:distinct[:even]]", separated by commas, as the views table_shapes and index_shapes write them.
 base::Result<std::vector<StoredColumn>> parse_stored_columns(std::string_view text);
 
 struct TableShape {
@@ -43,14 +44,14 @@ struct IndexShape {
 };
 
 struct BloatEstimate {
-    base::Pages needed;   ///< if it were written anew
-    base::Bytes wasted;   ///< what is beyond that; never negative
+    base::Pages needed;    ///< if it were written anew
+    base::Bytes wasted;    ///< what is beyond that; never negative
     double row_bytes = 0;  ///< average stored row or index entry, header and padding included
 };
 
 /// Nothing when a width is unknown. The average row is 23 bytes of header and the bitmap of NULLs (when a row has any), aligned to 8, then
-/// the columns one after another, each aligned as its type asks (values of varying length under 127 bytes are not), at the expected padding,
-/// and 4 bytes for its line pointer; pages have 24 bytes of header and are filled up to `fillfactor`.
+/// the columns one after another, each aligned as its type asks (values of varying length under 127 bytes are not), at the expected
+/// padding, and 4 bytes for its line pointer; pages have 24 bytes of header and are filled up to `fillfactor`.
 std::optional<BloatEstimate> estimate_bloat(const TableShape& table);
 /// Nothing when a width is unknown. Entries have 8 bytes of header (16 with a NULL) and a line pointer; with deduplication equal ones
 /// share a key and take 6 bytes each; leaves have 16 bytes more overhead and are filled up to `fillfactor`; the levels above are added.

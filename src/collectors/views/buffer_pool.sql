@@ -1,6 +1,6 @@
 -- series: buffer_pool
 -- about: Shared buffers as a whole, at next to no cost (PostgreSQL 16 and later). {extension} is the schema of pg_buffercache.
--- group: resource_facts
+-- group: resources
 -- every: 1m
 -- share: 0.02%
 -- scope: database

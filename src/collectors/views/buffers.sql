@@ -2,7 +2,7 @@
 -- about: What of shared buffers belongs to each relation of this database; below one: other databases, and what
 -- about: is not in use.
 -- about: Reads the headers of all buffers without locking the pool, so it costs what shared_buffers costs. {extension} is its schema.
--- group: resource_facts
+-- group: resources
 -- every: 10m
 -- share: 0.02%
 -- scope: database

@@ -1,6 +1,6 @@
 -- series: index_bloat_full
 -- about: Measured air of the B-tree $1, by pgstatindex, which reads all of it. {extension} is the schema of the extension.
--- group: resource_facts
+-- group: resources
 -- every: 5m
 -- share: 0.05%
 -- scope: database

@@ -1,7 +1,7 @@
 -- series: index_definitions
 -- about: What tells indexes that could go: validity, uses, and keys in a comparable form (column or expression, operator class,
 -- about: collation, direction). Read in pieces: $1 is the last object id read, $2 the size of a piece. Locks nothing.
--- group: resource_facts
+-- group: resources
 -- every: 1h
 -- share: 0.02%
 -- scope: database

@@ -1,7 +1,7 @@
 -- series: index_shapes
 -- about: What the bloat of a B-tree is estimated from. A column is length:alignment:width:share of NULLs:distinct values as in
--- about: pg_statistic, width empty when unknown. Pieces and {statistics} as in table_shapes.
--- group: resource_facts
+-- about: pg_statistic:1 when texts are of one length (only this is told of the values); width empty when unknown. Pieces and {statistics} as in table_shapes.
+-- group: resources
 -- every: 6h
 -- share: 0.02%
 -- scope: database
@@ -37,9 +37,12 @@ SELECT c.oid::bigint, c.indrelid::bigint, c.relpages, c.reltuples::float8,
                                             AND f.amprocrighttype = p.opcintype AND f.amprocnum = 4)))::int,
        k.columns
 FROM c
-JOIN (SELECT i.oid, string_agg(concat_ws(':', i.attlen, i.attalign, coalesce(s.width::text, ''), coalesce(s.nulls, 0),
-                                         coalesce(s.differing, 0)), ',' ORDER BY i.attnum) AS columns
-      FROM (SELECT c.oid, a.attnum, a.attlen, a.attalign, c.indkey[a.attnum - 1] AS key,
+LEFT JOIN (SELECT i.oid, string_agg(concat_ws(':', i.attlen, i.attalign, coalesce(s.width::text, ''), coalesce(s.nulls, 0),
+                                         coalesce(s.differing, 0),
+                                         CASE WHEN i.atttypid IN (25, 1042, 1043) THEN (
+                                             SELECT (min(octet_length(l)) = max(octet_length(l)))::int FROM unnest(s.samples::text[]) l)
+                                         END), ',' ORDER BY i.attnum) AS columns
+      FROM (SELECT c.oid, a.attnum, a.attlen, a.attalign, a.atttypid, c.indkey[a.attnum - 1] AS key,
                    CASE c.indkey[a.attnum - 1] WHEN 0 THEN c.oid ELSE c.indrelid END AS described
             FROM c
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0) i

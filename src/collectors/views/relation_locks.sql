@@ -1,6 +1,6 @@
 -- series: relation_locks
 -- about: Relations of this database with a strong lock, held or waited for: `exclusive` ones let nobody open them.
--- group: resource_facts
+-- group: resources
 -- every: 10m
 -- scope: database
 -- column: oid integer key

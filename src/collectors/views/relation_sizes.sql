@@ -1,6 +1,6 @@
 -- series: relation_sizes
 -- about: Sizes of the relations in $1, from their files. Opens each of them under AccessShareLock; one dropped meanwhile is NULL.
--- group: resource_facts
+-- group: resources
 -- every: 10m
 -- share: 0.1%
 -- scope: database

@@ -1,7 +1,7 @@
 -- series: relations
 -- about: What the sizes of relations are told from: pages as last counted, and what was written since. Locks nothing.
 -- about: Read in pieces: $1 is the last object id read, $2 the size of a piece.
--- group: resource_facts
+-- group: resources
 -- every: 10m
 -- share: 0.05%
 -- scope: database

@@ -1,6 +1,6 @@
 -- series: resource_head
 -- about: What this role can do in this database, and whether counters have begun anew. Schemas are quoted, empty when not to be used.
--- group: resource_facts
+-- group: resources
 -- every: 60s
 -- scope: database
 -- column: database text label
@@ -16,7 +16,7 @@
 -- column: buffer_schema text label
 -- from: 13
 SELECT current_database(), pg_is_in_recovery()::int, (current_setting('track_counts') = 'on')::int,
-       current_setting('block_size')::bigint, (SELECT setting::bigint FROM pg_settings WHERE name = 'shared_buffers'),
+       current_setting('block_size')::bigint, pg_size_bytes(current_setting('shared_buffers')) / current_setting('block_size')::bigint,
        pg_postmaster_start_time()::text, d.reset::text,
        extract(epoch FROM now() - coalesce(d.reset, pg_postmaster_start_time()))::float8,
        has_table_privilege('pg_catalog.pg_statistic', 'SELECT')::int,

@@ -1,7 +1,7 @@
 -- series: sequences
 -- about: Sequences that have used a tenth of their numbers or more. An integer column that a bigint sequence fills counts with its
 -- about: own limit. Read in pieces: $1 is the last object id read, $2 the size of a piece, $3 those to leave out because of a lock.
--- group: resource_facts
+-- group: resources
 -- every: 1h
 -- share: 0.02%
 -- scope: database

@@ -1,6 +1,6 @@
 -- series: table_bloat
 -- about: Measured air of the table $1, by pgstattuple_approx. {extension} is the schema of the extension.
--- group: resource_facts
+-- group: resources
 -- every: 5m
 -- share: 0.05%
 -- scope: database

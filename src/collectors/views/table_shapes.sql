@@ -1,7 +1,7 @@
 -- series: table_shapes
 -- about: What the bloat of a table is estimated from. A column is length:alignment:width:share of NULLs, width empty when unknown.
 -- about: Read in pieces: $1 is the last object id read, $2 the size of a piece. {statistics} is a source that the role may read.
--- group: resource_facts
+-- group: resources
 -- every: 6h
 -- share: 0.02%
 -- scope: database
@@ -21,7 +21,7 @@ WITH c AS MATERIALIZED (
 SELECT c.oid::bigint, c.relpages, c.relallvisible, c.reltuples::float8,
        coalesce((SELECT substr(o, 12) FROM unnest(c.reloptions) o WHERE o LIKE 'fillfactor=%'), '100')::int, k.columns
 FROM c
-JOIN (SELECT a.attrelid, string_agg(concat_ws(':', a.attlen, a.attalign, coalesce(s.width::text, ''),
+LEFT JOIN (SELECT a.attrelid, string_agg(concat_ws(':', a.attlen, a.attalign, coalesce(s.width::text, ''),
                                               CASE WHEN a.attisdropped THEN 1 ELSE coalesce(s.nulls, 0) END), ',' ORDER BY a.attnum) AS columns
       FROM pg_attribute a
       LEFT JOIN ({statistics}) s ON s.relation = a.attrelid AND s.attnum = a.attnum
