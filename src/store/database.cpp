@@ -106,6 +106,12 @@ std::string Query::text(int column) const {
     return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), length);
 }
 
+std::string_view Query::blob(int column) const {
+    const void* bytes = sqlite3_column_blob(statement_, column);
+    const auto length = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+    return bytes == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(bytes), length);
+}
+
 bool Query::bind_null(int position) {
     return sqlite3_bind_null(statement_, position) == SQLITE_OK;
 }
@@ -120,6 +126,11 @@ bool Query::bind_text(int position, std::string_view value) {
     // A null pointer would bind NULL instead of the empty text.
     const char* bytes = value.data() == nullptr ? "" : value.data();
     return sqlite3_bind_text64(statement_, position, bytes, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8) == SQLITE_OK;
+}
+
+bool Query::bind_blob(int position, std::string_view value) {
+    const char* bytes = value.data() == nullptr ? "" : value.data();
+    return sqlite3_bind_blob64(statement_, position, bytes, value.size(), SQLITE_TRANSIENT) == SQLITE_OK;
 }
 
 void Database::CloseConnection::operator()(sqlite3* connection) const {
@@ -154,6 +165,8 @@ Result<Database> Database::open(const std::filesystem::path& file, std::chrono::
     if (!existed) ::chmod(file.c_str(), S_IRUSR | S_IWUSR);
     sqlite3_extended_result_codes(connection, 1);
     sqlite3_busy_timeout(connection, static_cast<int>(busy_timeout.count()));
+    // Before the first table is made, or it has no effect: a file that shrinks when history is deleted.
+    if (!existed) ORRERY_TRY(database.execute("PRAGMA auto_vacuum = INCREMENTAL"));
     ORRERY_TRY(database.use_wal(busy_timeout, clock));
     ORRERY_TRY(database.execute("PRAGMA synchronous = NORMAL"));
     return database;

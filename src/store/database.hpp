@@ -20,6 +20,11 @@ struct sqlite3_stmt;
 /// A thin RAII layer over SQLite's C interface. Only the store's own files use it.
 namespace orrery::store {
 
+/// Bytes to bind as a BLOB.
+struct Blob {
+    std::string_view bytes;
+};
+
 /// A prepared statement on loan from its Database; goes back reset. The same text must not be borrowed twice at a time.
 class Query {
 public:
@@ -28,7 +33,7 @@ public:
     Query& operator=(Query&&) = delete;
     ~Query();
 
-    /// Binds ?1, ?2, ... in order: integers, booleans, floating point, text, nullptr.
+    /// Binds ?1, ?2, ... in order: integers, booleans, floating point, text, Blob, nullptr.
     template <typename... Values>
     base::Result<void> bind(const Values&... values) {
         int position = 0;
@@ -50,12 +55,16 @@ public:
     [[nodiscard]] std::int64_t integer(int column) const;
     [[nodiscard]] double real(int column) const;
     [[nodiscard]] std::string text(int column) const;
+    /// Until the next call of next() or the end of the query.
+    [[nodiscard]] std::string_view blob(int column) const;
 
 private:
     template <typename Value>
     bool bind_one(int position, const Value& value) {
         if constexpr (std::is_null_pointer_v<Value>)
             return bind_null(position);
+        else if constexpr (std::is_same_v<Value, Blob>)
+            return bind_blob(position, value.bytes);
         else if constexpr (std::is_floating_point_v<Value>)
             return bind_real(position, value);
         else if constexpr (std::is_integral_v<Value>)
@@ -67,6 +76,7 @@ private:
     bool bind_integer(int position, std::int64_t value);
     bool bind_real(int position, double value);
     bool bind_text(int position, std::string_view value);
+    bool bind_blob(int position, std::string_view value);
     base::Result<void> finish();
     void reset();
     [[nodiscard]] base::Unexpected failure() const;

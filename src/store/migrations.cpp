@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "store/version_one.hpp"
+
 namespace orrery::store {
 namespace {
 
@@ -156,60 +158,96 @@ CREATE TABLE evaluations (
 CREATE INDEX evaluations_by_action ON evaluations (action);
 )sql";
 
-// Version 2: every counter of pg_stat_statements. Version 1's sum of local blocks goes on as their hits.
+// Version 2: every counter of pg_stat_statements, an interval's rows as one packed table (docs/formats/packed-columns.md); frames, plans,
+// events, positions, leases. The rows of version 1 are packed by pack_version_one.
 constexpr const char* kSecond = R"sql(
-ALTER TABLE query_logs RENAME COLUMN local_blocks TO local_hit;
-ALTER TABLE query_logs RENAME COLUMN io_read_ms TO shared_read_ms;
-ALTER TABLE query_logs RENAME COLUMN io_write_ms TO shared_write_ms;
-ALTER TABLE query_logs ADD COLUMN plans INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN local_read INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN local_dirtied INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN local_written INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN local_read_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN local_write_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN temp_read_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN temp_write_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN wal_fpi INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN wal_buffers_full INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_functions INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_generation_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_inlinings INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_inlining_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_optimizations INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_optimization_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_emissions INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_emission_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_deforms INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN jit_deform_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN parallel_workers_to_launch INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE query_logs ADD COLUMN parallel_workers_launched INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows RENAME COLUMN local_blocks TO local_hit;
-ALTER TABLE cursor_rows RENAME COLUMN io_read_ms TO shared_read_ms;
-ALTER TABLE cursor_rows RENAME COLUMN io_write_ms TO shared_write_ms;
-ALTER TABLE cursor_rows ADD COLUMN plans INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN local_read INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN local_dirtied INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN local_written INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN local_read_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN local_write_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN temp_read_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN temp_write_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN wal_fpi INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN wal_buffers_full INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_functions INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_generation_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_inlinings INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_inlining_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_optimizations INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_optimization_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_emissions INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_emission_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_deforms INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN jit_deform_ms REAL NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN parallel_workers_to_launch INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE cursor_rows ADD COLUMN parallel_workers_launched INTEGER NOT NULL DEFAULT 0;
-DELETE FROM cursor_rows;
-DELETE FROM cursors;
+ALTER TABLE query_logs RENAME TO old_query_logs;
+ALTER TABLE intervals RENAME TO old_intervals;
+DROP INDEX intervals_by_time;
+CREATE TABLE query_logs (
+    id INTEGER PRIMARY KEY,
+    server INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    known_exec_ms REAL NOT NULL,
+    total_exec_ms REAL NOT NULL,
+    lower_bound INTEGER NOT NULL,
+    statements INTEGER NOT NULL,
+    deltas BLOB NOT NULL
+);
+CREATE INDEX query_logs_by_time ON query_logs (server, end_ms, start_ms);
+DROP TABLE cursor_rows;
+DROP TABLE cursors;
+CREATE TABLE cursors (
+    server INTEGER PRIMARY KEY,
+    taken_ms INTEGER NOT NULL,
+    scope TEXT NOT NULL,
+    server_us INTEGER NOT NULL,
+    postmaster_us INTEGER NOT NULL,
+    reset_us INTEGER NOT NULL,
+    evictions INTEGER NOT NULL,
+    database_exec_ms REAL NOT NULL,
+    counters BLOB NOT NULL
+);
+CREATE TABLE streams (
+    id INTEGER PRIMARY KEY,
+    server INTEGER NOT NULL,
+    series TEXT NOT NULL,
+    part TEXT NOT NULL,
+    UNIQUE (server, series, part)
+);
+CREATE TABLE frame_bases (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    columns BLOB NOT NULL
+);
+CREATE TABLE frames (
+    id INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    lower_bound INTEGER NOT NULL,
+    readings INTEGER NOT NULL,
+    base INTEGER NOT NULL,
+    columns BLOB NOT NULL,
+    UNIQUE (stream, end_ms)
+);
+CREATE INDEX frames_by_base ON frames (base);
+CREATE TABLE plans (
+    server INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    shape_hash INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    database TEXT NOT NULL,
+    source TEXT NOT NULL,
+    total_cost REAL NOT NULL,
+    execution_ms REAL,
+    document BLOB NOT NULL,
+    PRIMARY KEY (server, fingerprint, shape_hash, seen_ms)
+);
+CREATE INDEX plans_by_time ON plans (server, seen_ms);
+CREATE TABLE events (
+    server INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (server, at_ms, kind, subject)
+) WITHOUT ROWID;
+CREATE TABLE states (
+    server INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (server, name)
+) WITHOUT ROWID;
+CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    until_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE rolled_up (
+    width_ms INTEGER PRIMARY KEY,
+    until_ms INTEGER NOT NULL
+);
 )sql";
 
 base::Unexpected not_a_store(ErrorKind kind, std::string detail) {
@@ -245,6 +283,7 @@ Result<void> apply(Database& database, const Migration& step) {
             "CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)"));
     }
     ORRERY_TRY(database.execute(step.sql));
+    if (step.convert != nullptr) ORRERY_TRY(step.convert(database));
     ORRERY_TRY(database.run("INSERT INTO schema_migrations (version) VALUES (?1)", step.version));
     return transaction.commit();
 }
@@ -252,7 +291,7 @@ Result<void> apply(Database& database, const Migration& step) {
 }  // namespace
 
 std::span<const Migration> migrations() {
-    static const std::array kMigrations{Migration{1, kFirst}, Migration{2, kSecond}};
+    static const std::array kMigrations{Migration{1, kFirst, nullptr}, Migration{2, kSecond, pack_version_one}};
     return kMigrations;
 }
 

@@ -12,6 +12,8 @@ namespace orrery::store {
 struct Migration {
     int version = 0;  ///< 1, 2, 3, ... without gaps
     std::string sql;  ///< run in one transaction with the note of the version
+    /// What SQL cannot do, in the same transaction after it; null when nothing.
+    base::Result<void> (*convert)(Database& database) = nullptr;
 };
 
 /// The steps that this build knows.

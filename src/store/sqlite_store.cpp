@@ -25,7 +25,7 @@ Result<SqliteStore> SqliteStore::open(const std::filesystem::path& file, const S
     ORRERY_ASSIGN(Database database, Database::open(file, options.busy_timeout, clock));
     if (auto migrated = migrate(database, migrations()); !migrated)
         return base::unexpected(migrated.error().within(fmt::format("cannot open the store \"{}\"", file.string())));
-    return SqliteStore(std::make_unique<State>(State{std::move(database), &clock}));
+    return SqliteStore(std::make_unique<State>(State{.database = std::move(database), .clock = &clock}));
 }
 
 Result<ServerId> SqliteStore::server(const std::string& target, const std::string& system_identifier) {

@@ -2,7 +2,9 @@
 
 #include "base/clock.hpp"
 #include "store/database.hpp"
+#include "store/frame_rows.hpp"
 #include "store/sqlite_store.hpp"
+#include "store/statement_numbers.hpp"
 
 namespace orrery::store {
 
@@ -10,6 +12,8 @@ namespace orrery::store {
 struct SqliteStore::State {
     Database database;
     base::Clock* clock;
+    StatementNumbers numbers{};
+    FrameBases bases{};
 
     [[nodiscard]] std::int64_t now_ms() const { return base::to_unix_ms(clock->now()); }
 };

@@ -16,6 +16,7 @@
 
 #include "store/database.hpp"
 #include "store/migrations.hpp"
+#include "store/observation_suite.hpp"
 #include "store/store_suite.hpp"
 
 // The disk as this process sees it. The linker lets these stand in for libc's, so SQLite's own writes pass through them.
@@ -88,8 +89,10 @@ private:
 }  // namespace orrery::store
 
 namespace orrery::store_testing {
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite, testing::Values(StoreBackend{"sqlite", [] { return std::make_unique<store::SqlitePlace>(); }}),
-                         [](const auto& instance) { return instance.param.name; });
+const auto kSqlite = testing::Values(StoreBackend{"sqlite", [] { return std::make_unique<store::SqlitePlace>(); }});
+const auto kName = [](const auto& instance) { return instance.param.name; };
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite, kSqlite, kName);
+INSTANTIATE_TEST_SUITE_P(Sqlite, ObservationSuite, kSqlite, kName);
 }  // namespace orrery::store_testing
 
 namespace orrery::store {
@@ -339,7 +342,7 @@ TEST_F(SqliteStoreTest, AStoreOfANewerBuildIsRefused) {
     {
         auto newer = Database::open(file(), std::chrono::seconds(1), base::system_clock()).value();
         std::vector<Migration> steps(migrations().begin(), migrations().end());
-        steps.push_back({static_cast<int>(steps.size()) + 1, "CREATE TABLE from_the_future (x)"});
+        steps.push_back({static_cast<int>(steps.size()) + 1, "CREATE TABLE from_the_future (x)", nullptr});
         ASSERT_TRUE(migrate(newer, steps));
     }
     EXPECT_EQ(failure_of_open(), ErrorKind::unsupported);
@@ -364,14 +367,14 @@ TEST_F(SqliteStoreTest, AFailedMigrationLeavesTheOldVersion) {
     auto database = Database::open(file(), std::chrono::seconds(1), base::system_clock()).value();
     std::vector<Migration> steps(migrations().begin(), migrations().end());
     const int next = static_cast<int>(steps.size()) + 1;
-    steps.push_back({next, "CREATE TABLE half (x); CREATE TABLE servers (x);"});
+    steps.push_back({next, "CREATE TABLE half (x); CREATE TABLE servers (x);", nullptr});
     EXPECT_FALSE(migrate(database, steps));
     EXPECT_EQ(database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").value(), 0);
     EXPECT_EQ(database.integer("SELECT max(version) FROM schema_migrations").value(), next - 1);
-    steps.back().sql = "ALTER TABLE intervals ADD COLUMN half INTEGER NOT NULL DEFAULT 0";
+    steps.back().sql = "ALTER TABLE query_logs ADD COLUMN half INTEGER NOT NULL DEFAULT 0";
     EXPECT_TRUE(migrate(database, steps));
     EXPECT_EQ(database.integer("SELECT max(version) FROM schema_migrations").value(), next);
-    EXPECT_EQ(database.integer("SELECT count(*) FROM query_logs").value(), 3) << "and keeps the data";
+    EXPECT_EQ(database.integer("SELECT statements FROM query_logs").value(), 3) << "and keeps the data";
 }
 
 // data/version_1.sql is what version 1 wrote (sqlite3 FILE .dump): every later build must read it.
@@ -383,6 +386,10 @@ TEST_F(SqliteStoreTest, AFileOfVersionOneIsBroughtUpToDate) {
         auto database = Database::open(file(), std::chrono::seconds(1), base::system_clock()).value();
         ASSERT_TRUE(database.execute(dump));
         ASSERT_EQ(database.integer("SELECT max(version) FROM schema_migrations").value(), 1);
+        // An interval more, with a value of its own in every column.
+        ASSERT_TRUE(database.execute(
+            "INSERT INTO intervals VALUES (2, 1, 1700000060000, 1700000120000, 0.1, 0.3, 0);"
+            "INSERT INTO query_logs VALUES (2, 1, 1, 11, 12, 0.1, 0.2, 0.3, 16, 17, 18, 19, 20, 21, 22, 0.4, 0.5, 25, 26)"));
     }
     auto store = open();
     const auto server = store.server("host:5432/shop", "7001").value();
@@ -391,6 +398,30 @@ TEST_F(SqliteStoreTest, AFileOfVersionOneIsBroughtUpToDate) {
     ASSERT_EQ(workload.statements.size(), 1U);
     EXPECT_EQ(workload.statements[0].text, "SELECT * FROM orders WHERE id = $1");
     EXPECT_DOUBLE_EQ(workload.statements[0].calls, 10);
+    const auto intervals = store.intervals(server, at(0), at(120)).value();
+    ASSERT_EQ(intervals.size(), 2U);
+    EXPECT_EQ(intervals[0].total_exec_ms, 200);
+    EXPECT_TRUE(intervals[0].lower_bound);
+    EXPECT_EQ(intervals[0].deltas.at(0).key, store_testing::kOrders);
+    EXPECT_EQ(intervals[1].end, at(120));
+    EXPECT_EQ(intervals[1].known_exec_ms, 0.1);
+    EXPECT_TRUE(intervals[1].deltas.at(0).lower_bound);
+    EXPECT_EQ(intervals[1].deltas.at(0).counters, (domain::StatementCounters{.calls = 11,
+                                                                             .rows = 12,
+                                                                             .exec_ms = 0.1,
+                                                                             .exec_square_ms2 = 0.2,
+                                                                             .plan_ms = 0.3,
+                                                                             .shared_hit = 16,
+                                                                             .shared_read = 17,
+                                                                             .shared_dirtied = 18,
+                                                                             .shared_written = 19,
+                                                                             .local_hit = 20,
+                                                                             .temp_read = 21,
+                                                                             .temp_written = 22,
+                                                                             .shared_read_ms = 0.4,
+                                                                             .shared_write_ms = 0.5,
+                                                                             .wal_records = 25,
+                                                                             .wal_bytes = 26}));
     EXPECT_FALSE(store.cursor(server).value()) << "counters that version 1 did not read would seem to grow from nought";
     EXPECT_EQ(store.recommendation("idx-1").value()->spec, store_testing::sample_recommendation("idx-1").spec);
     EXPECT_EQ(store.action(1).value()->state, ActionState::applied);
