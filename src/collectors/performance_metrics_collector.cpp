@@ -18,17 +18,13 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr std::string_view kGroup = "performance", kSettings = "settings";
+constexpr std::string_view kHost = "host";
+constexpr std::chrono::seconds kHostEvery(10);
+constexpr double kHostShare = 0.0002;
 constexpr std::size_t kMostTold = 20, kLongestValue = 80;
 
 base::Unexpected cancelled() {
     return base::unexpected(ErrorKind::cancelled, "collecting was stopped");
-}
-
-PaceOptions pace_of(const View& view, std::chrono::milliseconds interval) {
-    PaceOptions pace;
-    pace.period = std::max(view.every, interval);
-    pace.share = view.share;
-    return pace;
 }
 
 std::string shortened(const std::string& value) {
@@ -38,17 +34,33 @@ std::string shortened(const std::string& value) {
 }  // namespace
 
 PerformanceMetricsCollector::PerformanceMetricsCollector(domain::SqlSession& session, base::Clock& clock, const PerformanceOptions& options)
-    : session_(&session), clock_(&clock), options_(options) {
+    : session_(&session),
+      clock_(&clock),
+      options_(options),
+      host_(session, clock, options.proc),
+      host_paced_(paced(std::string(kHost), kHostEvery, kHostShare)) {
     for (const auto& view : views())
         if (view.group == kGroup && !view.per_database)
-            classes_.push_back({&view, ViewReading(view), Pacer(pace_of(view, options_.interval))});
+            classes_.push_back({&view, ViewReading(view), paced(view.series, view.every, view.share)});
+}
+
+PerformanceMetricsCollector::Paced PerformanceMetricsCollector::paced(const std::string& name, std::chrono::milliseconds every,
+                                                                      double share) const {
+    PaceOptions pace;
+    pace.period = std::max(every, options_.interval);
+    pace.share = share;
+    return {name, share, Pacer(pace)};
+}
+
+bool PerformanceMetricsCollector::due(const Paced& paced) const {
+    return options_.everything || paced.pacer.due(clock_->steady());
 }
 
 steady_clock::time_point PerformanceMetricsCollector::next() const {
-    auto next = steady_clock::time_point::max();
+    const auto now = clock_->steady();
+    auto next = options_.host ? host_paced_.pacer.next().value_or(now) : steady_clock::time_point::max();
     for (const auto& item : classes_)
-        if (item.view->variant_for(session_->server_version()) != nullptr)
-            next = std::min(next, item.pacer.next().value_or(clock_->steady()));
+        if (item.view->variant_for(session_->server_version()) != nullptr) next = std::min(next, item.paced.pacer.next().value_or(now));
     return next;
 }
 
@@ -57,16 +69,16 @@ Result<Reading> PerformanceMetricsCollector::collect(const std::stop_token& stop
     Reading reading;
     if (!options_.everything && clock_->steady() < next()) return reading;
     ORRERY_TRY(look_around(reading));
-    for (auto& item : classes_) {
-        // What was read so far is handed over: its growth would not be told again.
-        if (stop.stop_requested()) break;
-        if (!options_.everything && !item.pacer.due(clock_->steady())) continue;
-        auto done = read(item, reading);
-        if (done) continue;
-        const bool hopeless = done.error().kind == ErrorKind::connection || done.error().kind == ErrorKind::cancelled;
-        reading.failures.push_back({item.view->series, std::move(done).error()});
-        if (hopeless) break;
-    }
+    bool hopeless = false;
+    const auto settle = [&](const std::string& name, Result<void> done) {
+        if (done) return;
+        hopeless = done.error().kind == ErrorKind::connection || done.error().kind == ErrorKind::cancelled;
+        reading.failures.push_back({name, std::move(done).error()});
+    };
+    // When it is stopped, what was read so far is handed over: its growth would not be told again.
+    for (auto& item : classes_)
+        if (!hopeless && !stop.stop_requested() && due(item.paced)) settle(item.view->series, read(item, reading));
+    if (!hopeless && !stop.stop_requested() && options_.host && due(host_paced_)) settle(host_paced_.name, read_host(reading));
     return reading;
 }
 
@@ -93,7 +105,11 @@ Result<void> PerformanceMetricsCollector::look_around(Reading& reading) {
         for (auto& item : classes_) {
             if (change.another) item.reading.begin_anew();
             if (change.disturbed) item.reading.disturbed();
-            if (now.backend_pid != moment_->backend_pid) item.warm = false;
+            if (now.backend_pid != moment_->backend_pid) item.paced.warm = false;
+        }
+        if (now.backend_pid != moment_->backend_pid) {
+            host_paced_.warm = false;
+            host_.look_again();
         }
         if (change.another) settings_.clear();
         std::move(change.events.begin(), change.events.end(), std::back_inserter(reading.batch.events));
@@ -111,29 +127,49 @@ Result<void> PerformanceMetricsCollector::read(Class& item, Reading& reading) {
     auto answer = ask(domain::mark_own(variant->sql), reading, took);
     auto frame = answer ? item.reading.add(*answer, taken) : base::unexpected(std::move(answer).error());
     if (!frame) {
-        item.pacer.failed(start, std::max(took - way_, Milliseconds{}));
+        item.paced.pacer.failed(start, std::max(took - way_, Milliseconds{}));
         return base::unexpected(std::move(frame).error());
     }
-    pace(item, start, took, reading);
+    pace(item.paced, start, took, reading);
     if (!*frame) return {};
     if (item.view->series == kSettings) tell_settings(**frame, reading);
     reading.batch.frames.push_back(std::move(**frame));
     return {};
 }
 
-void PerformanceMetricsCollector::pace(Class& item, steady_clock::time_point start, Milliseconds took, Reading& reading) {
-    const auto& view = *item.view;
-    auto cost = std::max(took - way_, Milliseconds{});
-    if (!std::exchange(item.warm, true)) cost = std::min(cost, Milliseconds(view.every) * view.share);
-    item.pacer.ran(start, cost);
-    const bool slowed = item.pacer.slowed();
+Result<void> PerformanceMetricsCollector::read_host(Reading& reading) {
+    const auto start = clock_->steady();
+    auto frames = host_.read(options_.everything);
+    Milliseconds took = clock_->steady() - start;
+    const auto* access = host_.access();
+    if (access != nullptr && access->source == HostSource::proc) took = {};  // costs the server nothing
+    reading.server_time += took;
+    reading.longest_statement = std::max(reading.longest_statement, took);
+    if (!frames) {
+        host_paced_.pacer.failed(start, std::max(took - way_, Milliseconds{}));
+        host_.look_again();
+        return base::unexpected(std::move(frames).error());
+    }
+    pace(host_paced_, start, took, reading);
+    if (access->source != HostSource::none) host_told_.clear();
+    if (access->source == HostSource::none && std::exchange(host_told_, access->reason) != access->reason)
+        reading.notes.push_back(access->reason);
+    std::move(frames->begin(), frames->end(), std::back_inserter(reading.batch.frames));
+    return {};
+}
+
+void PerformanceMetricsCollector::pace(Paced& paced, steady_clock::time_point start, Milliseconds took, Reading& reading) {
+    const bool warm = std::exchange(paced.warm, true);
+    const auto cost = warm ? std::max(took - way_, Milliseconds{}) : Milliseconds{};
+    paced.pacer.ran(start, cost);
+    const bool slowed = paced.pacer.slowed();
     if (slowed) {
-        auto text = fmt::format("Reading the view {} costs the server {}, more than its share of {:g} % of a core: it is read every {}.",
-                                view.series, base::to_text(took), view.share * 100, base::to_text(Milliseconds(item.pacer.period())));
-        if (!item.slowed) reading.batch.events.push_back({clock_->now(), "slowed_down", view.series, text});
+        auto text = fmt::format("Reading {} costs the server {}, more than its share of {:g} % of a core: it is read every {}.", paced.name,
+                                base::to_text(took), paced.share * 100, base::to_text(Milliseconds(paced.pacer.period())));
+        if (!paced.slowed) reading.batch.events.push_back({clock_->now(), "slowed_down", paced.name, text});
         reading.notes.push_back(std::move(text));
     }
-    item.slowed = slowed;
+    paced.slowed = slowed;
 }
 
 /// Settings that are others than at the last reading, as events.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -10,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "collectors/host_metrics.hpp"
 #include "collectors/pacer.hpp"
 #include "collectors/reading.hpp"
 #include "collectors/server_moment.hpp"
@@ -21,9 +23,12 @@ namespace orrery::collectors {
 struct PerformanceOptions {
     std::chrono::milliseconds interval{10'000};  ///< no view is read more often
     bool everything = false;                     ///< read all views at each call, due or not
+    bool host = true;                            ///< read the host's metrics too
+    std::filesystem::path proc = "/proc";        ///< of this machine
 };
 
-/// Reads the views of group `performance` that are due, each with its own period and its own share of a core.
+/// Reads the views of group `performance` that are due, each with its own period and its own share of a core, and the metrics of the
+/// server's host (HostMetrics), which fail and are paced as one view more, "host".
 ///
 /// A view that fails (a right was taken away, the view is not there) is a Failure, is tried again later and later, and the others go on.
 /// One that costs more than its share is read less often: a note and an event "slowed_down" tell. What a view costs is the time its answer
@@ -40,19 +45,30 @@ public:
     base::Result<Reading> collect(const std::stop_token& stop = {});
     /// When the next view is due.
     [[nodiscard]] std::chrono::steady_clock::time_point next() const;
+    /// Where the host's metrics come from; null before the first round.
+    [[nodiscard]] const HostAccess* host() const { return host_.access(); }
 
 private:
-    struct Class {
-        const View* view;
-        ViewReading reading;
+    /// One class of queries and what it may cost.
+    struct Paced {
+        std::string name;
+        double share;
         Pacer pacer;
         bool warm = false;    // its first answer on this connection has come
         bool slowed = false;  // and told
     };
+    struct Class {
+        const View* view;
+        ViewReading reading;
+        Paced paced;
+    };
+    [[nodiscard]] Paced paced(const std::string& name, std::chrono::milliseconds every, double share) const;
+    [[nodiscard]] bool due(const Paced& paced) const;
     base::Result<void> look_around(Reading& reading);
     base::Result<domain::SqlRows> ask(const std::string& sql, Reading& reading, base::Milliseconds& took);
     base::Result<void> read(Class& item, Reading& reading);
-    void pace(Class& item, std::chrono::steady_clock::time_point start, base::Milliseconds took, Reading& reading);
+    base::Result<void> read_host(Reading& reading);
+    void pace(Paced& paced, std::chrono::steady_clock::time_point start, base::Milliseconds took, Reading& reading);
     void tell_settings(const domain::Frame& frame, Reading& reading);
 
     domain::SqlSession* session_;
@@ -62,6 +78,9 @@ private:
     std::optional<ServerMoment> moment_;
     base::Milliseconds way_{};  // what the trivial statement took in this round
     std::vector<Class> classes_;
+    HostMetrics host_;
+    Paced host_paced_;
+    std::string host_told_;                        // why there are no host's metrics
     std::map<std::string, std::string> settings_;  // as last seen
 };
 
