@@ -21,8 +21,9 @@ namespace {
 using base::Result;
 using domain::RollUpReport;
 
-constexpr int kDeletedAtOnce = 500;         // so that writers wait for milliseconds only
-constexpr std::int64_t kFreedAtOnce = 512;  // pages
+constexpr int kDeletedAtOnce = 500;          // so that writers wait for milliseconds only
+constexpr std::int64_t kFreeTolerated = 64;  // pages
+constexpr std::int64_t kFreedAtOnce = 512;   // pages
 
 /// Bins of `width`, of which those that end after `since` and not after `until` are due. Bin b holds what ends in (b * width, (b+1) *
 /// width].
@@ -232,7 +233,7 @@ Result<void> shrink(Database& database) {
     while (true) {
         ORRERY_ASSIGN(const auto free, database.integer("PRAGMA freelist_count"));
         ORRERY_ASSIGN(const auto all, database.integer("PRAGMA page_count"));
-        if (free.value_or(0) <= kFreedAtOnce || *free < all.value_or(0) / 8) return {};
+        if (free.value_or(0) <= kFreeTolerated || *free < all.value_or(0) / 8) return {};
         // A file of an older build is made anew once; that needs it alone, and can wait.
         if (mode == 0) {
             const auto made_anew = database.execute("PRAGMA auto_vacuum = INCREMENTAL; VACUUM;");

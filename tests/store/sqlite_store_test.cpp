@@ -128,6 +128,43 @@ protected:
         return {std::istreambuf_iterator<char>(stream), {}};
     }
     void write_bytes(const std::string& content) const { std::ofstream(file(), std::ios::binary) << content; }
+    static std::vector<domain::Frame> history(std::int64_t from, std::int64_t to, std::int64_t step) {
+        std::vector<domain::Frame> frames;
+        for (std::int64_t second = from; second < to; second += step) frames.push_back(store_testing::tables(second, second + step));
+        return frames;
+    }
+    /// Does `work` in processes that are killed at their first, second, third, ... write, each on a copy of the file as it is now, until
+    /// one gets through; `check` looks at what each left. Returns how many were killed.
+    template <typename Work, typename Check>
+    int kill_at_every_write(const Work& work, const Check& check) {
+        const auto before = bytes();
+        int killed = 0;
+        for (long death = 0;; ++death) {
+            write_bytes(before);
+            const pid_t child = ::fork();
+            if (child == 0) {
+                base::ManualClock clock(at(1'000));
+                auto store = SqliteStore::open(file(), {.clock = &clock});
+                const auto server = store->server("t", "1").value();
+                disk.writes_until_death = death;
+                const bool done = work(*store, server);
+                disk.writes_until_death = -1;
+                ::_exit(done ? 0 : 1);
+            }
+            int status = 0;
+            EXPECT_EQ(::waitpid(child, &status, 0), child);
+            const bool finished = WIFEXITED(status);
+            EXPECT_TRUE(!finished || WEXITSTATUS(status) == 0);
+            {
+                auto store = open();
+                check(store, store.server("t", "1").value(), finished);
+            }
+            fs::remove(file().string() + "-wal");
+            fs::remove(file().string() + "-shm");
+            if (finished || HasFailure()) return killed;
+            ++killed;
+        }
+    }
     ErrorKind failure_of_open() const {
         const auto opened = SqliteStore::open(file(), {});
         EXPECT_FALSE(opened);
@@ -264,6 +301,157 @@ TEST_F(SqliteStoreTest, KilledAtAnyWriteOfAnAppendNeitherOrBothAreThere) {
         for (const auto& row : left->rows) ASSERT_EQ(row.counters, store_testing::full_counters(60 + row.key.query_id - 1));
     }
     EXPECT_GT(unfinished, 10) << "the kill must have struck in the middle of the write";
+}
+
+TEST_F(SqliteStoreTest, KilledAtAnyWriteOfABatchAllOfItOrNothingIsThere) {
+    const domain::Batch first{.frames = history(0, 60, 10)};
+    const domain::Batch batch{.frames = history(60, 120, 10),
+                              .plans = {store_testing::plan(65, 1)},
+                              .events = {{at(70), "restart", "server", "The server was restarted."}},
+                              .state = {{"server_log", "17"}}};
+    {
+        auto store = open();
+        ASSERT_TRUE(store.write(store.server("t", "1").value(), first));
+    }
+    const int unfinished =
+        kill_at_every_write([&](SqliteStore& store, domain::ServerId server) { return store.write(server, batch).has_value(); },
+                            [&](SqliteStore& store, domain::ServerId server, bool finished) {
+                                const auto frames = store.frames(server, "tables", at(0), at(200)).value();
+                                ASSERT_EQ(frames.size(), finished ? 12U : 6U);
+                                ASSERT_EQ(store.plans(server, std::nullopt, at(0), at(200)).value().size(), finished ? 1U : 0U);
+                                ASSERT_EQ(store.events(server, at(0), at(200)).value().size(), finished ? 1U : 0U);
+                                ASSERT_EQ(store.state(server, "server_log").value().has_value(), finished);
+                            });
+    EXPECT_GT(unfinished, 3) << "the kill must have struck in the middle of the write";
+}
+
+TEST_F(SqliteStoreTest, KilledAtAnyWriteARollUpLosesNothingAndCountsNothingTwice) {
+    const auto all = history(40, 160, 10);
+    {
+        auto store = open();
+        const auto server = store.server("t", "1").value();
+        ASSERT_TRUE(store.write(server, {.frames = all}));
+        for (std::int64_t second = 40; second < 160; second += 10)
+            ASSERT_TRUE(store.append(server, interval(second, second + 10, 20), cursor(second + 10, 20)));
+    }
+    const auto whole = store_testing::content(domain::roll_up(all));
+    const int unfinished =
+        kill_at_every_write([&](SqliteStore& store, domain::ServerId) { return store.roll_up(store_testing::kMinutes).has_value(); },
+                            [&](SqliteStore& store, domain::ServerId server, bool finished) {
+                                const auto frames = store.frames(server, "tables", at(0), at(400)).value();
+                                ASSERT_EQ(store_testing::content(domain::roll_up(frames)), whole);
+                                std::int64_t calls = 0, expected_calls = 0;
+                                const auto intervals = store.intervals(server, at(0), at(400)).value();
+                                for (const auto& one : intervals)
+                                    for (const auto& delta : one.deltas) calls += delta.counters.calls;
+                                for (const auto& delta : interval(0, 10, 20).deltas) expected_calls += 12 * delta.counters.calls;
+                                ASSERT_EQ(calls, expected_calls);
+                                if (!finished) return;
+                                EXPECT_EQ(frames.size(), 2U);
+                                EXPECT_EQ(intervals.size(), 2U);
+                            });
+    EXPECT_GT(unfinished, 10) << "the kill must have struck in the middle of the work";
+}
+
+TEST_F(SqliteStoreTest, TwoRollUpsAtOnceCountNothingTwice) {
+    const auto all = history(40, 2'440, 10);
+    {
+        auto store = open();
+        ASSERT_TRUE(store.write(store.server("t", "1").value(), {.frames = all}));
+    }
+    base::ManualClock later(at(10'000));
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i)
+        threads.emplace_back([&] {
+            auto store = SqliteStore::open(file(), {.busy_timeout = std::chrono::seconds(20), .clock = &later});
+            EXPECT_TRUE(store && store->roll_up(store_testing::kMinutes).has_value());
+        });
+    for (auto& thread : threads) thread.join();
+    auto store = open();
+    const auto frames = store.frames(1, "tables", at(0), at(3'000)).value();
+    EXPECT_EQ(frames.size(), 40U);
+    EXPECT_EQ(store_testing::content(domain::roll_up(frames)), store_testing::content(domain::roll_up(all)));
+}
+
+TEST_F(SqliteStoreTest, TheFileShrinksWhenHistoryIsDeleted) {
+    base::ManualClock clock(at(1'000));
+    auto store = SqliteStore::open(file(), {.clock = &clock}).value();
+    const auto server = store.server("t", "1").value();
+    const auto pages = [&] {
+        auto database = Database::open(file(), std::chrono::seconds(1), base::system_clock()).value();
+        return database.integer("PRAGMA page_count").value().value();
+    };
+    for (std::int64_t minute = 0; minute < 60; ++minute)
+        ASSERT_TRUE(store.append(server, interval(minute * 60, minute * 60 + 60, 2'000), cursor(minute * 60 + 60, 10)));
+    const auto full = pages();
+    clock.advance(std::chrono::hours(24));
+    EXPECT_EQ(store.roll_up({{std::chrono::seconds(10), std::chrono::hours(1)}}).value().deleted, 60);
+    EXPECT_LT(pages(), full / 2);
+}
+
+TEST_F(SqliteStoreTest, AFailedBatchLeavesNoTraceInWhatIsRemembered) {
+    auto store = open();
+    const auto server = store.server("t", "1").value();
+    auto lame = store_testing::tables(20, 30);
+    std::get<store_testing::Integers>(lame.columns[1].values).pop_back();
+    ASSERT_FALSE(store.write(server, {.frames = {store_testing::tables(0, 10), store_testing::tables(10, 20), lame}}));
+    auto other = open();  // gives the numbers that were rolled back to other frames
+    ASSERT_TRUE(other.write(server, {.frames = {store_testing::tables(100, 110), store_testing::tables(110, 120)}}));
+    const auto frames = store.frames(server, "tables", at(0), at(200));
+    ASSERT_TRUE(frames) << frames.error().to_text();
+    ASSERT_EQ(frames->size(), 2U);
+    EXPECT_EQ(store_testing::content(frames->at(0)), store_testing::content(store_testing::tables(100, 110)));
+}
+
+TEST_F(SqliteStoreTest, ALeaseEndsWithItsTime) {
+    base::ManualClock clock(at(0));
+    auto a = SqliteStore::open(file(), {.clock = &clock}).value(), b = SqliteStore::open(file(), {.clock = &clock}).value();
+    EXPECT_TRUE(a.lease("collect:1", "a", std::chrono::seconds(30)).value());
+    clock.advance(std::chrono::seconds(29));
+    EXPECT_FALSE(b.lease("collect:1", "b", std::chrono::seconds(30)).value());
+    clock.advance(std::chrono::seconds(1));
+    EXPECT_TRUE(b.lease("collect:1", "b", std::chrono::seconds(30)).value());
+    EXPECT_FALSE(a.lease("collect:1", "a", std::chrono::seconds(30)).value());
+}
+
+TEST_F(SqliteStoreTest, DamagedMeasurementsAreCorrupt) {
+    auto store = open();
+    const auto server = store.server("t", "1").value();
+    ASSERT_TRUE(store.write(server, {.frames = history(0, 30, 10)}));
+    ASSERT_TRUE(store.append(server, interval(0, 60, 5), cursor(60, 5)));
+    {
+        auto database = Database::open(file(), std::chrono::seconds(1), base::system_clock()).value();
+        ASSERT_TRUE(
+            database.execute("UPDATE frames SET columns = substr(columns, 1, length(columns) - 1) WHERE id = 2;"
+                             "UPDATE query_logs SET deltas = x'0102';"));
+    }
+    const auto frames = store.frames(server, "tables", at(0), at(100));
+    const auto intervals = store.intervals(server, at(0), at(100));
+    ASSERT_FALSE(frames);
+    ASSERT_FALSE(intervals);
+    EXPECT_EQ(frames.error().kind, ErrorKind::corrupt);
+    EXPECT_EQ(intervals.error().kind, ErrorKind::corrupt);
+    EXPECT_FALSE(frames.error().hint.empty());
+}
+
+TEST_F(SqliteStoreTest, ADiskThatTakesNothingCanStillBeRead) {
+    {
+        auto store = open();
+        ASSERT_TRUE(store.write(store.server("t", "1").value(), {.frames = history(0, 30, 10)}));
+    }
+    auto store = open();
+    disk.full = true;
+    const auto write = store.write(1, {.frames = history(30, 60, 10)});
+    const auto rolled = store.roll_up(store_testing::kMinutes);
+    const auto frames = store.frames(1, "tables", at(0), at(100));
+    disk.full = false;
+    ASSERT_FALSE(write);
+    EXPECT_EQ(write.error().kind, ErrorKind::io);
+    ASSERT_FALSE(rolled);
+    EXPECT_EQ(rolled.error().kind, ErrorKind::io);
+    EXPECT_EQ(frames.value().size(), 3U) << "readers need no space";
+    EXPECT_TRUE(store.write(1, {.frames = history(30, 60, 10)}));
+    EXPECT_EQ(store.frames(1, "tables", at(0), at(100)).value().size(), 6U);
 }
 
 TEST_F(SqliteStoreTest, AFullDiskIsSaidAndPassesWhenThereIsSpaceAgain) {
