@@ -173,7 +173,7 @@ TEST_F(HostOfServer, WhenTheRightIsTakenAwayItFailsAloneAndSaysSo) {
     ASSERT_TRUE(failed);
     ASSERT_EQ(failed->failures.size(), 1U);
     EXPECT_EQ(failed->failures[0].what, "host");
-    EXPECT_TRUE(series_of(failed->batch.frames).contains("database"));
+    EXPECT_TRUE(series_of(failed->batch.frames).contains("connections"));
     const auto after = collector.collect();
     ASSERT_TRUE(after);
     EXPECT_TRUE(after->failures.empty());

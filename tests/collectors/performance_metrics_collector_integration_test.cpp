@@ -82,7 +82,8 @@ TEST_F(PerformanceOnServer, EveryViewAnswersAndWhatHappenedIsTold) {
     start({{"max_prepared_transactions", "5"}, {"wal_level", "logical"}, {"track_io_timing", "on"}});
     const auto first = collect();
     EXPECT_TRUE(first.failures.empty()) << text_of(first);
-    EXPECT_EQ(frame(first, "database")->find("commits")->size(), frame(first, "wraparound")->rows() + 1) << "and the shared objects";
+    EXPECT_EQ(frame(first, "wraparound")->rows(), 3U);
+    EXPECT_EQ(frame(first, "database"), nullptr) << "counters have nothing to tell at first";
 
     run("SELECT pg_create_physical_replication_slot('keeper', true)");
     run("CREATE TABLE t (id int PRIMARY KEY)");
@@ -141,8 +142,7 @@ TEST_F(PerformanceOnServer, ARestartIsSeenAndInflatesNothing) {
     EXPECT_TRUE(reading.failures.empty()) << text_of(reading);
     ASSERT_FALSE(reading.batch.events.empty());
     EXPECT_EQ(reading.batch.events[0].kind, "restart");
-    const auto commits = sum(reading, "database", "commits");
-    EXPECT_TRUE(commits >= 0 && commits < 150) << commits;
+    EXPECT_LT(sum(reading, "database", "commits"), 150);
 }
 
 TEST_F(PerformanceOnServer, ARightTakenAwayTakesOnlyItsOwnView) {
@@ -153,7 +153,7 @@ TEST_F(PerformanceOnServer, ARightTakenAwayTakesOnlyItsOwnView) {
     ASSERT_EQ(reading.failures.size(), 1U) << text_of(reading);
     EXPECT_EQ(reading.failures[0].what, "wal_files");
     EXPECT_EQ(reading.failures[0].error.kind, base::ErrorKind::permission);
-    EXPECT_NE(frame(reading, "database"), nullptr);
+    EXPECT_NE(frame(reading, "connections"), nullptr);
     run("GRANT pg_monitor TO watcher");
     EXPECT_TRUE(collect().failures.empty());
 }

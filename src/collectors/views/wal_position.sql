@@ -12,7 +12,7 @@
 -- from: 13
 SELECT CASE WHEN p.standby THEN 'standby' ELSE 'primary' END,
        pg_catalog.pg_wal_lsn_diff(p.written, '0/0')::bigint, pg_catalog.pg_wal_lsn_diff(p.replayed, '0/0')::bigint,
-       greatest(pg_catalog.pg_wal_lsn_diff(p.written, p.replayed), 0)::bigint,
+       CASE WHEN p.standby THEN greatest(pg_catalog.pg_wal_lsn_diff(p.written, p.replayed), 0)::bigint END,
        CASE WHEN p.standby AND p.written > p.replayed
             THEN greatest(extract(epoch FROM clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) * 1000, 0)::float8
             WHEN p.standby THEN 0 END
