@@ -9,6 +9,6 @@
 namespace orrery::engine {
 
 /// Connects and looks at what the role can see (see examine_target).
-base::Result<DoctorReport> diagnose(const Context& context, const std::string& target);
+base::Result<DoctorReport> diagnose(const Context& context, const std::string& target, const DoctorOptions& options = {});
 
 }  // namespace orrery::engine

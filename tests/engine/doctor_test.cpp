@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +25,11 @@ constexpr auto kStatistic = "'pg_catalog.pg_statistic'";
 constexpr auto kAnalyzed = "NOT IN (TABLE known)";
 constexpr auto kOwners = "c.relowner";
 constexpr auto kInvalid = "NOT i.indisvalid";
+constexpr auto kBuilding = "FROM pg_catalog.pg_index AS i";
+constexpr auto kDatabases = "d.datistemplate";
+constexpr auto kExtras = "default_version, installed_version";
+constexpr auto kHelpers = "'read_proc'";
+constexpr auto kAllOwners = "SELECT r.rolname, r.rolsuper";
 
 std::vector<std::vector<std::optional<std::string>>> good_settings() {
     return {{"shared_preload_libraries", "pg_stat_statements"},
@@ -31,7 +37,13 @@ std::vector<std::vector<std::optional<std::string>>> good_settings() {
             {"pg_stat_statements.track", "top"},
             {"compute_query_id", "auto"},
             {"track_io_timing", "on"},
-            {"track_activity_query_size", "8192"}};
+            {"track_wal_io_timing", "on"},
+            {"track_activity_query_size", "8192"},
+            {"session_preload_libraries", "auto_explain"},
+            {"auto_explain.log_min_duration", "2000"},
+            {"logging_collector", "on"},
+            {"log_destination", "jsonlog"},
+            {"data_checksums", "on"}};
 }
 
 /// A target on which everything is as it should be.
@@ -45,8 +57,13 @@ ScriptedSession healthy(int version = 150020) {
     session.answer(kReadable, {{"8", "8", std::nullopt}});
     session.answer(kStatistic, {{"t", "t"}});
     session.answer(kAnalyzed, {});
-    session.answer(kOwners, {{"8", "8", std::nullopt, std::nullopt}});
+    session.answer(kOwners, {{"8", "8", std::nullopt, std::nullopt, std::nullopt}});
     session.answer(kInvalid, {});
+    session.answer(kBuilding, {});
+    session.answer(kDatabases, {{"5", "shop", "t"}});
+    session.answer(kExtras, {{"1.3", "1.3"}});
+    session.answer(kHelpers, {{"2", "2"}});
+    session.answer(kAllOwners, {{"app", "f", std::nullopt}});
     return session;
 }
 
@@ -79,7 +96,7 @@ TEST(Doctor, AHealthyTargetHasNothingToUnlock) {
     EXPECT_EQ(report.target, "db:5432/shop");
     EXPECT_EQ(report.role, "Eva \"E\"");
     EXPECT_FALSE(report.standby);
-    EXPECT_EQ(report.panels.size(), 13U);
+    EXPECT_EQ(report.panels.size(), 21U);
     for (const auto& each : report.panels) {
         EXPECT_EQ(each.state, PanelState::ok) << each.name << ": " << each.seen;
         EXPECT_TRUE(each.unlock.empty()) << each.name;
@@ -229,14 +246,99 @@ TEST(Doctor, TablesWithoutStatisticsAndBrokenIndexesAreNamed) {
 
 TEST(Doctor, RightsToApplyNameTheOwners) {
     auto session = healthy();
-    session.answer(kOwners, {{"8", "0", "{app,\"Shop Owner\"}", std::nullopt}});
+    session.answer(kOwners, {{"8", "0", "{app,\"Shop Owner\"}", std::nullopt, "{postgres}"}});
     auto seen = panel(session, "rights to apply");
     EXPECT_EQ(seen.state, PanelState::missing);
-    EXPECT_EQ(seen.unlock, (Steps{"GRANT app TO \"Eva \"\"E\"\"\";", "GRANT \"Shop Owner\" TO \"Eva \"\"E\"\"\";"}));
-    session.answer(kOwners, {{"8", "5", std::nullopt, "{shop}"}});
+    EXPECT_EQ(seen.unlock, (Steps{"GRANT app TO \"Eva \"\"E\"\"\";", "GRANT \"Shop Owner\" TO \"Eva \"\"E\"\"\";",
+                                  "-- tables of the superuser postgres: give them an owner without such rights (ALTER TABLE ... OWNER TO "
+                                  "...), or change them by hand"}));
+    session.answer(kOwners, {{"8", "5", std::nullopt, "{shop}", std::nullopt}});
     seen = panel(session, "rights to apply");
     EXPECT_EQ(seen.state, PanelState::partial);
     EXPECT_EQ(seen.unlock, Steps{"GRANT CREATE ON SCHEMA shop TO \"Eva \"\"E\"\"\";"});
+}
+
+TEST(Doctor, AnIndexUnderConstructionIsNobodysBusiness) {
+    auto session = healthy();
+    session.answer(kBuilding, {{"4711"}, {"4712"}});
+    examined(session);
+    const auto asked = std::find_if(session.asked().begin(), session.asked().end(),
+                                    [](const auto& sql) { return sql.find("x.relkind = 'i'") != std::string::npos; });
+    ASSERT_NE(asked, session.asked().end());
+    EXPECT_NE(asked->find("<> ALL ('{4711,4712}'::oid[])"), std::string::npos) << *asked;
+}
+
+TEST(Doctor, WhatIsOptionalIsNamedWithItsSql) {
+    auto session = healthy();
+    session.answer(kSettings, {{"session_preload_libraries", "my_lib"},
+                               {"track_wal_io_timing", "off"},
+                               {"logging_collector", "off"},
+                               {"log_destination", "stderr"},
+                               {"data_checksums", "off"}});
+    session.answer(kDatabases, {{"5", "shop", "t"}, {"6", "Old Shop", "f"}});
+    session.answer(kExtras, {{"1.3", std::nullopt}});
+    session.answer(kHelpers, {{"0", "0"}});
+    auto report = examined(session);
+    for (const char* name :
+         {"databases", "WAL timing", "plans in the log", "server log", "checksums", "cache contents", "bloat", "helper functions"})
+        EXPECT_EQ(report.find(name)->state, PanelState::partial) << name << " is no condition";
+    EXPECT_EQ(report.find("databases")->unlock, Steps{"GRANT CONNECT ON DATABASE \"Old Shop\" TO \"Eva \"\"E\"\"\";"});
+    EXPECT_EQ(report.find("bloat")->unlock, Steps{"CREATE EXTENSION IF NOT EXISTS pgstattuple;"});
+    EXPECT_EQ(report.find("plans in the log")->unlock,
+              (Steps{"LOAD 'auto_explain';", "ALTER SYSTEM SET auto_explain.log_min_duration = '2s';",
+                     "ALTER SYSTEM SET auto_explain.log_format = 'json';",
+                     "ALTER SYSTEM SET session_preload_libraries = 'my_lib', 'auto_explain';", "SELECT pg_reload_conf();"}));
+    session.answer(kExtras, {});
+    EXPECT_NE(panel(session, "cache contents").unlock.front().find("contrib"), std::string::npos);
+    session.answer(kHelpers, {{"2", "0"}});
+    EXPECT_NE(panel(session, "helper functions").seen.find("not for this role"), std::string::npos);
+    auto old = healthy(130010);
+    old.answer(kSettings, {});
+    EXPECT_EQ(panel(old, "WAL timing").state, PanelState::ok) << "nothing to switch on before 14";
+    EXPECT_EQ(panel(old, "plans in the log").state, PanelState::unknown);
+}
+
+TEST(Doctor, EachTierIsAScriptOfItsOwn) {
+    auto session = healthy();
+    session.answer(kSettings, {{"track_io_timing", "off"}, {"track_wal_io_timing", "off"}, {"track_activity_query_size", "1024"}});
+    session.answer(kExtension, {{std::nullopt, std::nullopt, "1.10"}});
+    session.answer(kHelpers, {{"0", "0"}});
+    session.answer(kAllOwners, {{"app", "f", "{Shop}"}, {"postgres", "t", std::nullopt}});
+    session.answer(kInvalid, {{"shop", "a_idx", "1"}});
+    const auto report = examined(session);
+    ASSERT_EQ(report.tiers.size(), 4U);
+    const auto& observe = report.tier(Tier::observe);
+    EXPECT_EQ(observe.state, PanelState::missing);
+    EXPECT_NE(observe.sql[0].find("CREATE ROLE \"Eva \"\"E\"\"\" LOGIN"), std::string::npos) << observe.sql[0];
+    EXPECT_NE(observe.sql[0].find("rolname = 'Eva \"E\"'"), std::string::npos);
+    EXPECT_EQ(observe.sql[1], "GRANT pg_monitor TO \"Eva \"\"E\"\"\";");
+    EXPECT_EQ(std::count(observe.sql.begin(), observe.sql.end(), "CREATE EXTENSION IF NOT EXISTS pg_stat_statements;"), 1);
+    EXPECT_EQ(std::count(observe.sql.begin(), observe.sql.end(), "SELECT pg_reload_conf();"), 1);
+    EXPECT_EQ(observe.sql.back(), "-- restart the server") << "after everything that it takes to be there";
+    const auto& helpers = report.tier(Tier::helpers);
+    EXPECT_EQ(helpers.state, PanelState::partial);
+    EXPECT_NE(to_text(helpers).find("EXECUTE ON FUNCTION orrery.read_proc(text), orrery.read_log(text, bigint, integer) TO \"Eva"),
+              std::string::npos);
+    EXPECT_EQ(report.tier(Tier::advise).sql[1], "GRANT pg_read_all_data TO \"Eva \"\"E\"\"\";");
+    EXPECT_EQ(report.tier(Tier::advise).sql[2], "GRANT SET ON PARAMETER track_counts TO \"Eva \"\"E\"\"\";");
+    const auto& apply = report.tier(Tier::apply);
+    EXPECT_NE(apply.sql[0].find("CREATE ROLE orrery_apply LOGIN"), std::string::npos) << "not the role that observes";
+    EXPECT_EQ(
+        Steps(apply.sql.begin() + 3, apply.sql.end()),
+        (Steps{"GRANT app TO orrery_apply;", "GRANT CREATE ON SCHEMA \"Shop\" TO orrery_apply;",
+               "-- tables of the superuser postgres: give them an owner without such rights (ALTER TABLE ... OWNER TO ...), or change "
+               "them by hand",
+               "DROP INDEX CONCURRENTLY shop.a_idx;"}));
+    EXPECT_TRUE(to_text(apply).starts_with("-- Orrery, tier apply: "));
+
+    auto for_another = programs_here();
+    for_another.role = "bob";
+    const auto other = examine_target(session, for_another);
+    ASSERT_TRUE(other);
+    EXPECT_EQ(other->tier(Tier::observe).sql[1], "GRANT pg_monitor TO bob;");
+    EXPECT_EQ(other->tier(Tier::apply).sql[3], "GRANT app TO bob;");
+    session.fail(kAllOwners, ErrorKind::timeout);
+    EXPECT_TRUE(examined(session).tier(Tier::apply).sql[3].starts_with("-- who owns"));
 }
 
 TEST(Doctor, AQuestionThatFailsLeavesTheOtherPanels) {
