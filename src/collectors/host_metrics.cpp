@@ -158,6 +158,21 @@ SqlRows HostMetrics::filesystem_rows() const {
     return rows;
 }
 
+void HostMetrics::save(std::vector<std::pair<std::string, std::string>>& cursors) const {
+    const auto views = host_views();
+    if (boot_) cursors.emplace_back(kBoot, *boot_);
+    for (std::size_t i = 0; i < views.size(); ++i) cursors.emplace_back(views[i].series, series_[i].reading.save());
+}
+
+void HostMetrics::restore(const std::map<std::string, std::string>& cursors) {
+    const auto boot = cursors.find(std::string(kBoot));
+    if (boot == cursors.end()) return;
+    boot_ = boot->second;
+    const auto views = host_views();
+    for (std::size_t i = 0; i < views.size(); ++i)
+        if (const auto found = cursors.find(views[i].series); found != cursors.end()) series_[i].reading.restore(found->second);
+}
+
 Result<std::vector<domain::Frame>> HostMetrics::read(bool everything) {
     const auto start = clock_->steady();
     if (!access_ || (access_->source == HostSource::none && start - looked_ >= kLookAgain)) {

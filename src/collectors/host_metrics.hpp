@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -44,6 +46,10 @@ public:
     void look_again() { access_.reset(); }
     /// Null before the first reading.
     [[nodiscard]] const HostAccess* access() const { return access_ ? &*access_ : nullptr; }
+
+    /// Each series' ViewReading::save(), under its name.
+    void save(std::vector<std::pair<std::string, std::string>>& cursors) const;
+    void restore(const std::map<std::string, std::string>& cursors);
 
 private:
     base::Result<ProcTexts> texts();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "collectors/view.hpp"
@@ -17,7 +18,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::string_view kGroup = "performance", kSettings = "settings";
+constexpr std::string_view kGroup = "performance", kSettings = "settings", kState = "performance";
 constexpr std::string_view kHost = "host";
 constexpr std::chrono::seconds kHostEvery(10);
 constexpr double kHostShare = 0.0002;
@@ -79,7 +80,48 @@ Result<Reading> PerformanceMetricsCollector::collect(const std::stop_token& stop
     for (auto& item : classes_)
         if (!hopeless && !stop.stop_requested() && due(item.paced)) settle(item.view->series, read(item, reading));
     if (!hopeless && !stop.stop_requested() && options_.host && due(host_paced_)) settle(host_paced_.name, read_host(reading));
+    if (options_.everything || !std::exchange(state_taken_, true))
+        reading.batch.state.emplace_back(kState, options_.everything ? state() : std::string());
     return reading;
+}
+
+Reading PerformanceMetricsCollector::finish() const {
+    Reading reading;
+    if (moment_) reading.batch.state.emplace_back(kState, state());
+    return reading;
+}
+
+/// The moment, then each cursor as "name, length" and its text.
+std::string PerformanceMetricsCollector::state() const {
+    std::vector<std::pair<std::string, std::string>> cursors;
+    for (const auto& item : classes_) cursors.emplace_back(item.view->series, item.reading.save());
+    host_.save(cursors);
+    std::string text = save_moment(*moment_) + "\n";
+    for (const auto& [name, cursor] : cursors) text += fmt::format("{} {}\n{}", name, cursor.size(), cursor);
+    return text;
+}
+
+void PerformanceMetricsCollector::restore(std::string_view state) {
+    auto line_end = state.find('\n');
+    auto moment = restore_moment(state.substr(0, line_end));
+    if (!moment || line_end == std::string_view::npos) return;
+    std::map<std::string, std::string> cursors;
+    for (state = state.substr(line_end + 1); !state.empty();) {
+        line_end = state.find('\n');
+        const auto head = state.substr(0, line_end);
+        const auto space = head.find(' ');
+        std::size_t length = 0;
+        if (line_end == std::string_view::npos || space == std::string_view::npos ||
+            std::from_chars(head.data() + space + 1, head.data() + head.size(), length).ec != std::errc() ||
+            length > state.size() - line_end - 1)
+            return;
+        cursors.emplace(head.substr(0, space), state.substr(line_end + 1, length));
+        state = state.substr(line_end + 1 + length);
+    }
+    moment_ = std::move(moment);
+    for (auto& item : classes_)
+        if (const auto found = cursors.find(item.view->series); found != cursors.end()) item.reading.restore(found->second);
+    host_.restore(cursors);
 }
 
 Result<domain::SqlRows> PerformanceMetricsCollector::ask(const std::string& sql, Reading& reading, Milliseconds& took) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -43,6 +44,12 @@ public:
     /// One round: nothing at all is asked when nothing is due. An error means that the server could not be asked (`connection`) or that
     /// it was stopped (`cancelled`); counters go on where they were.
     base::Result<Reading> collect(const std::stop_token& stop = {});
+    /// Goes on where another process ended, so that the time in between is counted too: with the newest state "performance" of the store,
+    /// before the first round. The state is part of the batches, to be written with their frames: every round's when everything is read
+    /// at each call, else of the first (which takes it away) and of `finish`. A text that makes no sense is passed over.
+    void restore(std::string_view state);
+    /// At the end of a loop: the state to go on from.
+    [[nodiscard]] Reading finish() const;
     /// When the next view is due.
     [[nodiscard]] std::chrono::steady_clock::time_point next() const;
     /// Where the host's metrics come from; null before the first round.
@@ -69,6 +76,7 @@ private:
     base::Result<void> read(Class& item, Reading& reading);
     base::Result<void> read_host(Reading& reading);
     void pace(Paced& paced, std::chrono::steady_clock::time_point start, base::Milliseconds took, Reading& reading);
+    [[nodiscard]] std::string state() const;
     void tell_settings(const domain::Frame& frame, Reading& reading);
 
     domain::SqlSession* session_;
@@ -78,6 +86,7 @@ private:
     std::optional<ServerMoment> moment_;
     base::Milliseconds way_{};  // what the trivial statement took in this round
     std::vector<Class> classes_;
+    bool state_taken_ = false;  // off the store, by the first round
     HostMetrics host_;
     Paced host_paced_;
     std::string host_told_;                        // why there are no host's metrics

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
 #include <utility>
 
 namespace orrery::collectors {
@@ -30,6 +32,27 @@ ServerMoment read_moment(const domain::SqlRows& rows, int version) {
             .standby = rows.boolean(0, 3),
             .backend_pid = static_cast<int>(rows.integer(0, 4)),
             .version = version};
+}
+
+std::string save_moment(const ServerMoment& moment) {
+    return fmt::format("{}|{}|{}|{}|{}", moment.system_identifier, moment.postmaster_us, moment.standby ? 1 : 0, moment.version,
+                       moment.counters_since);
+}
+
+std::optional<ServerMoment> restore_moment(std::string_view text) {
+    std::array<std::string_view, 4> fields;
+    for (auto& field : fields) {
+        const auto end = text.find('|');
+        if (end == std::string_view::npos) return std::nullopt;
+        field = text.substr(0, end);
+        text = text.substr(end + 1);
+    }
+    ServerMoment moment{.system_identifier = std::string(fields[0]), .counters_since = std::string(text), .standby = fields[2] == "1"};
+    const auto read = [](std::string_view word, auto& number) {
+        return std::from_chars(word.data(), word.data() + word.size(), number).ec == std::errc();
+    };
+    if (!read(fields[1], moment.postmaster_us) || !read(fields[3], moment.version)) return std::nullopt;
+    return moment;
 }
 
 ServerChange compare(const ServerMoment& before, const ServerMoment& now, base::WallTime at) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/units.hpp"
@@ -24,6 +26,10 @@ struct ServerMoment {
 /// One row, one short statement. `identifier` false: without pg_control_system(), which some services forbid.
 std::string moment_sql(bool identifier = true);
 ServerMoment read_moment(const domain::SqlRows& rows, int version);
+
+/// As one line of text, without the session's process, and back; nothing when it is none.
+std::string save_moment(const ServerMoment& moment);
+std::optional<ServerMoment> restore_moment(std::string_view text);
 
 /// What happened to the server between two moments.
 struct ServerChange {

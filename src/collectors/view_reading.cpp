@@ -109,6 +109,52 @@ std::uint64_t hash_of(const domain::SqlRows& rows) {
     return hash;
 }
 
+/// Fields are parted by tabs, rows by line feeds: neither may be in a field.
+std::string escaped(std::string_view field) {
+    std::string text;
+    for (const char c : field) switch (c) {
+            case '\t': text += "\\t"; break;
+            case '\n': text += "\\n"; break;
+            case '\0': text += "\\0"; break;
+            case '\\': text += "\\\\"; break;
+            default: text += c;
+        }
+    return text;
+}
+
+std::string unescaped(std::string_view field) {
+    std::string text;
+    for (std::size_t i = 0; i < field.size(); ++i) {
+        if (field[i] != '\\' || i + 1 == field.size()) {
+            text += field[i];
+            continue;
+        }
+        const char c = field[++i];
+        text += c == 't' ? '\t' : c == 'n' ? '\n' : c == '0' ? '\0' : c;
+    }
+    return text;
+}
+
+/// What stands before the next `end`; it is taken off the text.
+std::string_view next_field(std::string_view& text, char end) {
+    const auto place = text.find(end);
+    const auto field = text.substr(0, place);
+    text = place == std::string_view::npos ? std::string_view() : text.substr(place + 1);
+    return field;
+}
+
+template <typename Number>
+bool read_numbers(std::string_view list, std::vector<Number>& numbers) {
+    while (!list.empty()) {
+        const auto word = next_field(list, ',');
+        Number number{};
+        const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), number);
+        if (problem != std::errc() || end != word.data() + word.size()) return false;
+        numbers.push_back(number);
+    }
+    return true;
+}
+
 ColumnValues only(const ColumnValues& values, const std::vector<std::size_t>& rows) {
     return std::visit(
         [&](const auto& cells) -> ColumnValues {
@@ -234,6 +280,48 @@ Result<std::optional<domain::Frame>> ViewReading::add(const domain::SqlRows& row
     disturbed_ = false;
     if (same || (frame.rows() == 0 && !frame.lower_bound)) return std::nullopt;
     return frame;
+}
+
+std::uint64_t ViewReading::shape() const {
+    std::uint64_t hash = base::stable_hash(view_->series);
+    for (const auto& column : view_->columns)
+        hash = base::stable_hash(fmt::format("{} {} {}", column.name, static_cast<int>(column.type), static_cast<int>(column.role)), hash);
+    return hash;
+}
+
+std::string ViewReading::save() const {
+    if (!taken_ || !baseline_) return {};
+    std::string text = fmt::format("{}\t{}\t{}\t{}\n", shape(), base::to_unix_ms(*taken_), answer_hash_, disturbed_ ? 1 : 0);
+    for (const auto& [key, row] : previous_)
+        text += fmt::format("{}\t{}\t{}\t{}\n", escaped(key), escaped(row.reset), fmt::join(row.integers, ","), fmt::join(row.reals, ","));
+    return text;
+}
+
+bool ViewReading::restore(std::string_view text) {
+    auto head = next_field(text, '\n');
+    std::vector<std::uint64_t> numbers;
+    std::uint64_t columns[2] = {0, 0};
+    while (!head.empty())
+        if (!read_numbers(next_field(head, '\t'), numbers)) return false;
+    if (numbers.size() != 4 || numbers[0] != shape()) return false;
+    for (const auto& column : view_->columns)
+        if (column.role == Role::counter) ++columns[column.type == ColumnType::real ? 1 : 0];
+    std::unordered_map<std::string, Row> rows;
+    while (!text.empty()) {
+        auto line = next_field(text, '\n');
+        auto key = unescaped(next_field(line, '\t'));
+        Row row;
+        row.reset = unescaped(next_field(line, '\t'));
+        if (!read_numbers(next_field(line, '\t'), row.integers) || !read_numbers(line, row.reals)) return false;
+        if (row.integers.size() != columns[0] || row.reals.size() != columns[1]) return false;
+        rows.insert_or_assign(std::move(key), std::move(row));
+    }
+    previous_ = std::move(rows);
+    taken_ = base::from_unix_ms(static_cast<std::int64_t>(numbers[1]));
+    answer_hash_ = numbers[2];
+    disturbed_ = numbers[3] != 0;
+    baseline_ = true;
+    return true;
 }
 
 }  // namespace orrery::collectors

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -35,6 +36,12 @@ public:
     void begin_anew();
     [[nodiscard]] std::size_t memory_rows() const { return previous_.size(); }
 
+    /// What growth is counted from, as text, for another process to go on with. Whoever goes on with it must store its frames and the next
+    /// such text (or none) at once: the same growth would be told twice.
+    [[nodiscard]] std::string save() const;
+    /// Goes on from there. False, and nothing is changed, when it is not such a text, or that of a view with other columns.
+    bool restore(std::string_view text);
+
 private:
     struct Row {
         std::vector<std::int64_t> integers;  // the counters of each type, in the order of the columns
@@ -43,6 +50,7 @@ private:
     };
     struct Answer;
     [[nodiscard]] bool grow(Answer& answer, std::size_t row, const Row& now) const;
+    [[nodiscard]] std::uint64_t shape() const;
 
     const View* view_;
     std::string part_;

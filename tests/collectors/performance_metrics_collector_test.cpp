@@ -317,5 +317,71 @@ TEST_F(Performance, ChangedSettingsAreEvents) {
     EXPECT_NE(frame(reading, "settings"), nullptr);
 }
 
+std::string state_of(const Reading& reading) {
+    const auto& state = reading.batch.state;
+    EXPECT_EQ(state.size(), 1U);
+    if (state.empty()) return "none";
+    EXPECT_EQ(state[0].first, "performance");
+    return state[0].second;
+}
+
+TEST_F(Performance, AnotherProcessGoesOnWhereOneEnded) {
+    EXPECT_EQ(state_of(collect()), "") << "from the first round on, what is in the store is used up";
+    EXPECT_TRUE(after(10s).batch.state.empty());
+    const auto state = state_of(collector.finish());
+    const auto ended = clock.now();
+    clock.advance(600s);
+    database(142);
+    PerformanceMetricsCollector next(session, clock, {.host = false});
+    next.restore(state);
+    const auto reading = next.collect();
+    ASSERT_TRUE(reading);
+    EXPECT_EQ(commits(*reading), 42);
+    EXPECT_EQ(frame(*reading, "database")->start, ended);
+    EXPECT_FALSE(frame(*reading, "database")->lower_bound);
+    EXPECT_EQ(frame(*reading, "settings"), nullptr) << "they did not change";
+}
+
+TEST_F(Performance, SingleRoundsGoOnFromEachOther) {
+    std::string state;
+    for (const int number : {100, 107, 120}) {
+        database(number);
+        PerformanceMetricsCollector once(session, clock, {.everything = true, .host = false});
+        once.restore(state);
+        clock.advance(60s);
+        const auto reading = once.collect();
+        ASSERT_TRUE(reading);
+        state = state_of(*reading);
+        EXPECT_EQ(commits(*reading), number == 100 ? -1 : number == 107 ? 7 : 13);
+    }
+}
+
+TEST_F(Performance, WhatHappenedBetweenTwoProcessesIsSeen) {
+    collect();
+    const auto state = state_of(collector.finish());
+    moment("8", "2000", "sunday");
+    database(1'000'000);
+    PerformanceMetricsCollector next(session, clock, {.host = false});
+    next.restore(state);
+    const auto reading = next.collect();
+    ASSERT_TRUE(reading);
+    EXPECT_EQ(kinds(*reading), std::vector<std::string>{"failover"});
+    EXPECT_EQ(frame(*reading, "database")->rows(), 0U);
+}
+
+TEST_F(Performance, AStateThatMakesNoSenseIsPassedOver) {
+    collect();
+    const auto state = state_of(collector.finish());
+    database(142);
+    for (const auto& text : {std::string(), std::string("x"), std::string("7|1|0\n"), std::string("a|b|c|d|e\n"),
+                             state.substr(0, state.size() / 2), std::string("7|1000|0|150004|monday\ndatabase 99999\n")}) {
+        PerformanceMetricsCollector next(session, clock, {.host = false});
+        next.restore(text);
+        const auto reading = next.collect();
+        ASSERT_TRUE(reading);
+        EXPECT_EQ(commits(*reading), -1) << text;
+    }
+}
+
 }  // namespace
 }  // namespace orrery::collectors

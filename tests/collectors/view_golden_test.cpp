@@ -15,8 +15,7 @@ TEST(MetricsPage, NamesEverySeries) {
     ASSERT_FALSE(page.empty());
     const auto named = [&](const View& view) { return page.find("`" + view.series + "`") != std::string::npos; };
     for (const auto& view : host_views()) EXPECT_TRUE(named(view)) << view.series;
-    for (const auto& view : views())
-        EXPECT_TRUE(view.group != "performance" || named(view)) << view.series;
+    for (const auto& view : views()) EXPECT_TRUE(view.group != "performance" || named(view)) << view.series;
 }
 
 }  // namespace

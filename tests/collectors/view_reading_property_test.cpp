@@ -153,6 +153,13 @@ TEST(ViewReadingProperty, GrowthIsNeverNegativeNorInflatedAndUncertaintyIsTold) 
         for (int i = 0; i < readings; ++i) {
             const int events = i == 0 ? 0 : *rc::gen::inRange(0, 12);
             for (int k = 0; k < events; ++k) happen(server, reading, all_rows);
+            if (*rc::gen::inRange(0, 4) == 0) {  // another process goes on
+                const auto saved = reading.save();
+                if (!saved.empty()) {
+                    reading = ViewReading(view);
+                    RC_ASSERT(reading.restore(saved));
+                }
+            }
             const auto frame = reading.add(server.look(gauge), base::from_unix_ms(1'000'000 + i * 10'000));
             RC_ASSERT(frame.has_value());
             // A reset that is told nowhere and that a counter has outgrown passes unseen: the growth is too small, never too large.

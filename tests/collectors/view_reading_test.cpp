@@ -270,6 +270,38 @@ TEST_F(Counting, AnAnswerThatDoesNotFitChangesNothing) {
     EXPECT_EQ(frame->start, at(10));
 }
 
+TEST_F(Counting, ItGoesOnFromWhatWasSaved) {
+    view(kName + kCalls + kTime + kReset);
+    EXPECT_EQ(reading->save(), "") << "there is nothing yet";
+    add({{"a\tb\n\\c", "100", "0.1", "x\ty"}, {"", std::nullopt, "7", std::nullopt}});
+    const auto saved = reading->save();
+    ViewReading other(view_, "part");
+    ASSERT_TRUE(other.restore(saved));
+    EXPECT_EQ(other.memory_rows(), 2U);
+    const auto frame = *other.add(made_of({{"a\tb\n\\c", "103", "0.3", "x\ty"}, {"", std::nullopt, "8", std::nullopt}}), at(100));
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->start, at(10));
+    EXPECT_FALSE(frame->lower_bound);
+    EXPECT_EQ(integer(frame, "calls"), 3);
+    EXPECT_DOUBLE_EQ(real(frame, "ms"), 0.2);
+    EXPECT_EQ(integer(frame, "calls", 1), kNullInteger);
+    EXPECT_DOUBLE_EQ(real(frame, "ms", 1), 1);
+}
+
+TEST_F(Counting, WhatWasSavedOfOtherColumnsIsRefused) {
+    view(kName + kCalls);
+    add({{"a", "100"}});
+    const auto saved = reading->save();
+    const auto wider = made_of(kName + kCalls + kTime);
+    EXPECT_FALSE(ViewReading(wider).restore(saved));
+    ViewReading same(view_);
+    for (const auto& text : {std::string(), std::string("1"), saved + "b\t\t1,2\t\n", saved + "b\t\tx\t\n", saved + "b\n"}) {
+        EXPECT_FALSE(same.restore(text)) << text;
+        EXPECT_EQ(same.memory_rows(), 0U);
+    }
+    EXPECT_TRUE(same.restore(saved));
+}
+
 TEST_F(Counting, NumbersBeyondAllBoundsDoNotOverflow) {
     view(kName + kCalls);
     add({{"a", "-9223372036854775807"}});
