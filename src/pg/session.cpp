@@ -448,6 +448,10 @@ base::Result<void> Session::reconnect() {
     return state_->open();
 }
 
+void Session::disconnect() {
+    state_->wire->hang_up();
+}
+
 bool Session::connected() const {
     return state_->wire->alive();
 }

@@ -62,6 +62,8 @@ public:
     /// Applies until changed: `cancel_on({})` before cleaning up.
     void cancel_on(std::stop_token stop);
     base::Result<void> reconnect();
+    /// Hangs up; the next statement connects again.
+    void disconnect();
     [[nodiscard]] bool connected() const;
     [[nodiscard]] int backend_pid() const;
     [[nodiscard]] int server_version() const override;

@@ -1,0 +1,148 @@
+#include "engine/lane.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+
+namespace orrery::engine {
+namespace {
+
+std::size_t rows_of(const domain::Batch& batch) {
+    std::size_t rows = batch.plans.size() + batch.events.size() + batch.state.size();
+    for (const auto& frame : batch.frames) rows += frame.rows();
+    return rows;
+}
+
+bool is_empty(const domain::Batch& batch) {
+    return batch.frames.empty() && batch.plans.empty() && batch.events.empty() && batch.state.empty();
+}
+
+}  // namespace
+
+Lane::Lane(std::vector<Source> sources, Write write, base::Clock& clock, const LaneOptions& options)
+    : write_(std::move(write)), clock_(&clock), options_(options) {
+    for (auto& source : sources) {
+        status_.push_back({.name = source.name});
+        places_.push_back({.source = std::move(source), .due = clock.steady()});
+    }
+}
+
+void Lane::note(SourceStatus& status, const std::string& text) {
+    if (std::find(status.notes.begin(), status.notes.end(), text) != status.notes.end()) return;
+    constexpr std::size_t kMost = 100;
+    if (status.notes.size() < kMost) status.notes.push_back(text);
+    base::log_debug(fmt::format("{}: {}", status.name, text));
+}
+
+void Lane::take(SourceStatus& status, collectors::Reading reading) {
+    {
+        const std::scoped_lock lock(guard_);
+        status.server_time += reading.server_time;
+        status.longest_statement = std::max(status.longest_statement, reading.longest_statement);
+        status.plans += static_cast<std::int64_t>(reading.batch.plans.size());
+        status.events += static_cast<std::int64_t>(reading.batch.events.size());
+        for (const auto& frame : reading.batch.frames) status.rows += static_cast<std::int64_t>(frame.rows());
+        status.failures += static_cast<std::int64_t>(reading.failures.size());
+        for (const auto& text : reading.notes) note(status, text);
+        for (const auto& failure : reading.failures) {
+            note(status, fmt::format("{}: {}", failure.what, failure.error.message));
+            status.last_error = failure.error;
+        }
+    }
+    if (is_empty(reading.batch)) return;
+    unwritten_rows_ += rows_of(reading.batch);
+    unwritten_.push_back(std::move(reading.batch));
+    write_waiting();
+}
+
+void Lane::write_waiting() {
+    while (!unwritten_.empty()) {
+        const auto written = write_(unwritten_.front());
+        if (!written) {
+            if (!store_fails_) base::log_warning(fmt::format("the store cannot be written: {}", written.error().to_text()));
+            store_fails_ = true;
+            break;
+        }
+        if (std::exchange(store_fails_, false)) base::log_info("the store can be written again");
+        unwritten_rows_ -= rows_of(unwritten_.front());
+        unwritten_.pop_front();
+    }
+    while (unwritten_rows_ > options_.most_unwritten_rows && unwritten_.size() > 1) {
+        unwritten_rows_ -= rows_of(unwritten_.front());
+        unwritten_.pop_front();
+        const std::scoped_lock lock(guard_);
+        if (dropped_++ == 0) base::log_warning("the store has been away for too long: the oldest readings are being dropped");
+    }
+}
+
+void Lane::turn(Place& place, const std::stop_token& stop) {
+    const auto start = clock_->steady();
+    auto reading = place.source.round(stop);
+    auto& status = status_of(place);
+    if (reading) {
+        place.failures_in_a_row = 0;
+        {
+            const std::scoped_lock lock(guard_);
+            ++status.rounds;
+        }
+        take(status, std::move(reading).value());
+        const auto wish = place.source.next ? place.source.next() : std::nullopt;
+        // Late turns do not shift those after them, and are not made up for.
+        const auto now = clock_->steady();
+        place.due = wish.value_or(std::max(place.due + place.source.period, now));
+        if (!wish && place.due + place.source.period <= now) place.due = now;
+        return;
+    }
+    if (reading.error().kind == base::ErrorKind::cancelled) return;
+    ++place.failures_in_a_row;
+    constexpr int kDoublings = 9;
+    const auto first = std::min<std::chrono::milliseconds>(place.source.period, std::chrono::seconds(1));
+    place.due = start + std::min(options_.longest_back_off, first * (1 << std::min(place.failures_in_a_row - 1, kDoublings)));
+    const std::scoped_lock lock(guard_);
+    ++status.failures;
+    const bool news = !status.last_error || status.last_error->message != reading.error().message || place.failures_in_a_row == 1;
+    if (news) base::log_warning(fmt::format("{}: {}", status.name, reading.error().to_text()));
+    note(status, reading.error().message);
+    status.last_error = std::move(reading).error();
+}
+
+void Lane::run(const std::stop_token& stop, std::optional<Instant> until) {
+    while (!stop.stop_requested() && !places_.empty()) {
+        auto& place = *std::min_element(places_.begin(), places_.end(), [](const Place& a, const Place& b) { return a.due < b.due; });
+        const auto target = until ? std::min(place.due, *until) : place.due;
+        const auto wait = target - clock_->steady();
+        if (wait.count() > 0 && !clock_->sleep_for(wait, stop)) break;
+        if (until && clock_->steady() >= *until) break;
+        if (place.due <= clock_->steady()) turn(place, stop);
+    }
+    finish();
+}
+
+void Lane::once(const std::stop_token& stop) {
+    for (auto& place : places_) {
+        if (stop.stop_requested()) break;
+        turn(place, stop);
+    }
+    finish();
+}
+
+void Lane::finish() {
+    for (auto& place : places_)
+        if (place.source.finish) take(status_of(place), place.source.finish());
+    write_waiting();
+}
+
+std::vector<SourceStatus> Lane::status() const {
+    const std::scoped_lock lock(guard_);
+    return status_;
+}
+
+std::int64_t Lane::dropped_batches() const {
+    const std::scoped_lock lock(guard_);
+    return dropped_;
+}
+
+}  // namespace orrery::engine
