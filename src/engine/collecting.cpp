@@ -26,13 +26,6 @@ collectors::QueryLogOptions collector_options(const Context& context) {
     return {.store_texts = context.settings.boolean("collect.store_texts")};
 }
 
-/// Waits between two readings: the interval, or after failures a back-off that does not exceed it.
-milliseconds pause_after(std::int64_t failures_in_a_row, milliseconds interval) {
-    if (failures_in_a_row == 0) return interval;
-    constexpr std::int64_t kDoublings = 6;
-    return std::min<milliseconds>(interval, milliseconds(500 << std::min(failures_in_a_row - 1, kDoublings)));
-}
-
 }  // namespace
 
 Observer::Observer(const Context& context, domain::Store& store, pg::Session session)
@@ -75,43 +68,6 @@ base::Result<Observation> Observer::observe(milliseconds duration, milliseconds 
         seen.total_ms += interval.total_exec_ms;
     }
     return seen;
-}
-
-base::Result<CollectReport> collect(const Context& context, const CollectRequest& request) {
-    ORRERY_ASSIGN(const auto store, open_store(context));
-    ORRERY_ASSIGN(const auto observer, Observer::open(context, *store, request.target, "collect"));
-    CollectReport report;
-    report.target = observer->session().target();
-    const auto start = context.clock->steady();
-    std::int64_t failures_in_a_row = 0;
-    for (;;) {
-        auto round = observer->read();
-        if (round) {
-            ++report.readings;
-            failures_in_a_row = 0;
-            report.statements = round->statements;
-            report.new_templates += round->new_texts;
-            if (round->coverage_percent) report.coverage_percent = round->coverage_percent;
-            report.server_time += round->server_time;
-            add_new(report.notes, round->notes);
-            base::log_debug(
-                fmt::format("{}: {} statements, {} active, {} new", report.target, round->statements, round->active, round->new_texts));
-        } else if (round.error().kind == ErrorKind::cancelled && report.readings > 0) {
-            break;
-        } else if (report.readings == 0 || request.once || !round.error().retryable()) {
-            return base::unexpected(std::move(round).error());
-        } else {
-            ++report.failures;
-            ++failures_in_a_row;
-            base::log_warning(round.error().message);
-        }
-        const auto pause = pause_after(failures_in_a_row, request.interval);
-        const bool over = request.duration && context.clock->steady() + pause > start + *request.duration;
-        if (request.once || (over && failures_in_a_row == 0)) break;
-        if (over) return base::unexpected(std::move(round).error());
-        if (!context.clock->sleep_for(pause, context.stop)) break;
-    }
-    return report;
 }
 
 }  // namespace orrery::engine

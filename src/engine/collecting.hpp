@@ -52,24 +52,4 @@ private:
     domain::Oid database_ = 0;
 };
 
-struct CollectRequest {
-    std::string target;
-    bool once = false;
-    std::chrono::milliseconds interval{60'000};
-    std::optional<std::chrono::milliseconds> duration;  ///< absent: until interrupted
-};
-
-struct CollectReport {
-    std::string target;
-    std::int64_t readings = 0, failures = 0;
-    std::size_t statements = 0;  ///< entries seen by the last reading
-    std::size_t new_templates = 0;
-    std::optional<double> coverage_percent;  ///< of the last interval
-    base::Milliseconds server_time{};        ///< spent waiting for the target, all readings
-    std::vector<std::string> notes;          ///< each once
-};
-
-/// Reads at the interval. A server that is away is waited for, with back-off; an interrupt ends the collecting in order.
-base::Result<CollectReport> collect(const Context& context, const CollectRequest& request);
-
 }  // namespace orrery::engine

@@ -1,0 +1,337 @@
+#include "engine/observed_target.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "collectors/database_list.hpp"
+#include "collectors/performance_metrics_collector.hpp"
+#include "collectors/plan_sampler.hpp"
+#include "collectors/query_log_collector.hpp"
+#include "collectors/resource_usage_collector.hpp"
+#include "collectors/session_sampler.hpp"
+#include "pg/session.hpp"
+
+namespace orrery::engine {
+namespace {
+
+using base::Result;
+using collectors::Reading;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t kDatabasesPerVisit = 10;
+constexpr std::size_t kOpenSessions = 4;  // of databases; with more, each is hung up after its visit
+constexpr seconds kDatabaseListAge{300};
+
+/// Templates by what a session's row tells of its statement; filled by one thread, asked by another.
+class KnownTemplates {
+public:
+    void fill(const std::vector<domain::KnownStatement>& statements) {
+        std::unordered_map<domain::StatementKey, domain::Fingerprint, collectors::StatementKeyHash> known;
+        for (const auto& statement : statements) known.emplace(statement.key, statement.fingerprint);
+        const std::scoped_lock lock(guard_);
+        known_ = std::move(known);
+    }
+    [[nodiscard]] std::optional<domain::Fingerprint> find(std::int64_t query_id, domain::Oid database, domain::Oid user) const {
+        const std::scoped_lock lock(guard_);
+        for (const bool toplevel : {true, false})
+            if (const auto found = known_.find({query_id, database, user, toplevel}); found != known_.end()) return found->second;
+        return std::nullopt;
+    }
+
+private:
+    mutable std::mutex guard_;
+    std::unordered_map<domain::StatementKey, domain::Fingerprint, collectors::StatementKeyHash> known_;
+};
+
+/// A collector with the connection it owns.
+template <typename Collector>
+struct Connected {
+    pg::Session session;
+    std::optional<Collector> collector{};
+    explicit Connected(pg::Session opened) : session(std::move(opened)) {}
+};
+
+/// Resources and plans of one database.
+struct ObservedDatabase {
+    pg::Session session;
+    collectors::ResourceUsageCollector resources;
+    collectors::PlanSampler plans;
+
+    ObservedDatabase(pg::Session opened, base::Clock& clock, collectors::PlanSamplerOptions options)
+        : session(std::move(opened)), resources(session, clock), plans(clock, std::move(options)) {}
+};
+
+void merge(Reading& into, Reading from) {
+    const auto append = [](auto& to, auto& items) {
+        to.insert(to.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+    };
+    append(into.batch.frames, from.batch.frames);
+    append(into.batch.plans, from.batch.plans);
+    append(into.batch.events, from.batch.events);
+    append(into.batch.state, from.batch.state);
+    append(into.failures, from.failures);
+    append(into.notes, from.notes);
+    into.server_time += from.server_time;
+    into.longest_statement = std::max(into.longest_statement, from.longest_statement);
+}
+
+}  // namespace
+
+struct ObservedTarget::State {
+    const Context* context;
+    domain::Store* store;
+    const CollectRequest* request;
+    std::string conninfo, name;
+    domain::ServerId server = 0;
+
+    KnownTemplates templates;
+    std::unique_ptr<Connected<collectors::QueryLogCollector>> statements;
+    std::unique_ptr<Connected<collectors::SessionSampler>> sessions;
+    std::unique_ptr<Connected<collectors::PerformanceMetricsCollector>> metrics;
+
+    std::unique_ptr<pg::Session> lister;  // of databases
+    std::optional<Instant> listed;
+    collectors::DatabaseRound resource_round, plan_round;
+    std::map<std::string, std::unique_ptr<ObservedDatabase>> databases;
+    std::vector<domain::PlanSighting> past_plans;
+
+    mutable std::mutex guard;  // of what follows
+    std::size_t statement_count = 0, new_templates = 0;
+    std::optional<double> coverage_percent;
+
+    std::optional<Lane> quick, slow;
+
+    [[nodiscard]] bool wanted(const std::string& collector) const { return request->only.empty() || request->only.contains(collector); }
+    Lane::Write writer() {
+        return [this](const domain::Batch& batch) { return store->write(server, batch); };
+    }
+
+    Result<Source> statements_source();
+    Result<Source> sessions_source();
+    Result<Source> metrics_source();
+    Source resources_source();
+    Source plans_source();
+
+    Result<Reading> read_statements(const std::stop_token& stop);
+    Result<void> list_databases(Reading& reading);
+    Result<ObservedDatabase*> database(const std::string& database_name);
+    /// Calls `visit` for the next databases of the round.
+    Result<Reading> visit(collectors::DatabaseRound& round, std::size_t count, const std::string& what,
+                          const std::function<Result<Reading>(const collectors::DatabaseEntry&, ObservedDatabase&)>& each);
+};
+
+Result<Source> ObservedTarget::State::statements_source() {
+    ORRERY_ASSIGN(auto session, connect_observer(*context, conninfo, "statements"));
+    statements = std::make_unique<Connected<collectors::QueryLogCollector>>(std::move(session));
+    statements->collector.emplace(statements->session, *store, *context->clock,
+                                  collectors::QueryLogOptions{.store_texts = context->settings.boolean("collect.store_texts")});
+    return Source{
+        .name = "statements", .period = request->interval, .round = [this](const std::stop_token& stop) { return read_statements(stop); }};
+}
+
+Result<Reading> ObservedTarget::State::read_statements(const std::stop_token& stop) {
+    ORRERY_ASSIGN(auto round, statements->collector->collect_once(stop));
+    if (round.new_texts > 0 || round.baseline) {
+        ORRERY_ASSIGN(const auto known, store->known_statements(round.server));
+        templates.fill(known);
+    }
+    Reading reading;
+    reading.notes = std::move(round.notes);
+    reading.server_time = round.server_time;
+    const std::scoped_lock lock(guard);
+    statement_count = round.statements;
+    new_templates += round.new_texts;
+    if (round.coverage_percent) coverage_percent = round.coverage_percent;
+    return reading;
+}
+
+Result<Source> ObservedTarget::State::sessions_source() {
+    ORRERY_ASSIGN(auto session, connect_observer(*context, conninfo, "sessions"));
+    sessions = std::make_unique<Connected<collectors::SessionSampler>>(std::move(session));
+    collectors::SessionSamplerOptions options;
+    options.period = context->settings.duration("collect.sessions_interval");
+    options.template_of = [this](std::int64_t query_id, domain::Oid database, domain::Oid user) {
+        return templates.find(query_id, database, user);
+    };
+    sessions->collector.emplace(sessions->session, *context->clock, options);
+    auto& sampler = *sessions->collector;
+    return Source{.name = "sessions",
+                  .period = options.period,
+                  .round = [&sampler](const std::stop_token&) -> Result<Reading> {
+                      ORRERY_TRY(sampler.sample());
+                      return sampler.take();
+                  },
+                  .next = [&sampler] { return sampler.next(); },
+                  .finish = [&sampler] { return sampler.finish(); }};
+}
+
+Result<Source> ObservedTarget::State::metrics_source() {
+    ORRERY_ASSIGN(auto session, connect_observer(*context, conninfo, "metrics"));
+    metrics = std::make_unique<Connected<collectors::PerformanceMetricsCollector>>(std::move(session));
+    const auto interval = context->settings.duration("collect.metrics_interval");
+    metrics->collector.emplace(metrics->session, *context->clock,
+                               collectors::PerformanceOptions{.interval = interval, .everything = request->once});
+    auto& collector = *metrics->collector;
+    return Source{.name = "metrics",
+                  .period = interval,
+                  .round = [&collector](const std::stop_token& stop) { return collector.collect(stop); },
+                  .next = [&collector] { return std::optional(collector.next()); }};
+}
+
+/// The list grows old slowly: databases are made and dropped seldom.
+Result<void> ObservedTarget::State::list_databases(Reading& reading) {
+    const auto now = context->clock->steady();
+    if (listed && now - *listed < kDatabaseListAge) return {};
+    if (!lister) {
+        ORRERY_ASSIGN(auto session, connect_observer(*context, conninfo, "databases"));
+        lister = std::make_unique<pg::Session>(std::move(session));
+    }
+    ORRERY_ASSIGN(auto list, collectors::list_databases(*lister));
+    if (!list.closed.empty())
+        reading.notes.push_back(
+            fmt::format("{} databases may not be connected to, \"{}\" among them: GRANT CONNECT ON DATABASE ... TO the role",
+                        list.closed.size(), list.closed.front()));
+    std::erase_if(databases, [&](const auto& item) {
+        return std::none_of(list.databases.begin(), list.databases.end(), [&](const auto& entry) { return entry.name == item.first; });
+    });
+    resource_round.update(list.databases);
+    plan_round.update(std::move(list.databases));
+    listed = now;
+    return {};
+}
+
+Result<ObservedDatabase*> ObservedTarget::State::database(const std::string& database_name) {
+    if (const auto found = databases.find(database_name); found != databases.end()) return found->second.get();
+    ORRERY_ASSIGN(const auto where, pg::with_database(conninfo, database_name));
+    ORRERY_ASSIGN(auto session, connect_observer(*context, where, "resources"));
+    auto made =
+        std::make_unique<ObservedDatabase>(std::move(session), *context->clock, collectors::PlanSamplerOptions{.database = database_name});
+    std::vector<domain::PlanSighting> past;
+    for (const auto& sighting : past_plans)
+        if (sighting.database == database_name) past.push_back(sighting);
+    made->plans.remember(past);
+    return databases.emplace(database_name, std::move(made)).first->second.get();
+}
+
+Result<Reading> ObservedTarget::State::visit(
+    collectors::DatabaseRound& round, std::size_t count, const std::string& what,
+    const std::function<Result<Reading>(const collectors::DatabaseEntry&, ObservedDatabase&)>& each) {
+    Reading reading;
+    ORRERY_TRY(list_databases(reading));
+    std::size_t failed = 0, visited = 0;
+    for (const auto& entry : round.next(count)) {
+        if (context->stop.stop_requested()) break;
+        ++visited;
+        auto observed = database(entry.name);
+        auto seen = observed ? each(entry, **observed) : Result<Reading>(base::unexpected(std::move(observed).error()));
+        if (!seen) {
+            ++failed;
+            reading.failures.push_back({fmt::format("{} of {}", what, entry.name), std::move(seen).error()});
+        } else {
+            merge(reading, std::move(*seen));
+        }
+        if (round.size() > kOpenSessions)
+            if (const auto found = databases.find(entry.name); found != databases.end()) found->second->session.disconnect();
+    }
+    if (visited > 0 && failed == visited) return base::unexpected(reading.failures.back().error);
+    return reading;
+}
+
+Source ObservedTarget::State::resources_source() {
+    Source source{.name = "resources", .period = seconds(10)};
+    source.round = [this](const std::stop_token& stop) {
+        return visit(resource_round, request->once ? resource_round.size() + kDatabasesPerVisit : kDatabasesPerVisit, "resources",
+                     [&](const collectors::DatabaseEntry&, ObservedDatabase& observed) -> Result<Reading> {
+                         return observed.resources.collect(stop);
+                     });
+    };
+    return source;
+}
+
+Source ObservedTarget::State::plans_source() {
+    Source source{.name = "plans", .period = seconds(15)};
+    source.round = [this](const std::stop_token& stop) {
+        return visit(plan_round, request->once ? plan_round.size() + kDatabasesPerVisit : 1, "plans",
+                     [&](const collectors::DatabaseEntry& entry, ObservedDatabase& observed) -> Result<Reading> {
+                         if (!observed.plans.due()) return Reading{};
+                         const auto now = context->clock->now();
+                         const auto window = std::max<milliseconds>(std::chrono::minutes(15), 3 * request->interval);
+                         ORRERY_ASSIGN(const auto workload, store->workload(server, now - window, now, entry.oid));
+                         if (workload.statements.empty()) return Reading{};
+                         return observed.plans.sample(observed.session, workload, stop);
+                     });
+    };
+    return source;
+}
+
+ObservedTarget::ObservedTarget(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ObservedTarget::~ObservedTarget() = default;
+
+Result<std::unique_ptr<ObservedTarget>> ObservedTarget::open(const Context& context, domain::Store& store, const CollectRequest& request,
+                                                             const std::string& target) {
+    auto state = std::make_unique<State>();
+    state->context = &context;
+    state->store = &store;
+    state->request = &request;
+    state->conninfo = target;
+    std::vector<Source> quick, slow;
+    {
+        ORRERY_ASSIGN(auto session, connect_observer(context, target, "collect"));
+        state->name = session.target();
+        ORRERY_ASSIGN(state->server, identify(store, session));
+    }
+    ORRERY_ASSIGN(const auto known, store.known_statements(state->server));
+    state->templates.fill(known);
+    const auto add = [](std::vector<Source>& lane, Result<Source> source) -> Result<void> {
+        ORRERY_ASSIGN(auto made, std::move(source));
+        lane.push_back(std::move(made));
+        return {};
+    };
+    if (state->wanted("sessions")) ORRERY_TRY(add(quick, state->sessions_source()));
+    if (state->wanted("metrics")) ORRERY_TRY(add(quick, state->metrics_source()));
+    if (state->wanted("statements")) ORRERY_TRY(add(slow, state->statements_source()));
+    if (state->wanted("resources")) slow.push_back(state->resources_source());
+    if (state->wanted("plans")) {
+        constexpr std::chrono::hours kPast{24 * 7};
+        const auto now = context.clock->now();
+        ORRERY_ASSIGN(state->past_plans, store.plans(state->server, std::nullopt, now - kPast, now));
+        slow.push_back(state->plans_source());
+    }
+    state->quick.emplace(std::move(quick), state->writer(), *context.clock);
+    state->slow.emplace(std::move(slow), state->writer(), *context.clock);
+    return std::unique_ptr<ObservedTarget>(new ObservedTarget(std::move(state)));
+}
+
+Lane& ObservedTarget::quick() {
+    return *state_->quick;
+}
+Lane& ObservedTarget::slow() {
+    return *state_->slow;
+}
+const std::string& ObservedTarget::name() const {
+    return state_->name;
+}
+std::string ObservedTarget::lease_name() const {
+    return fmt::format("collect:{}", state_->server);
+}
+
+TargetReport ObservedTarget::report(std::optional<base::Error> failure) const {
+    TargetReport report;
+    report.target = state_->name;
+    report.failure = std::move(failure);
+    for (const auto* lane : {&*state_->slow, &*state_->quick})
+        for (auto& status : lane->status()) report.sources.push_back(std::move(status));
+    const std::scoped_lock lock(state_->guard);
+    report.statements = state_->statement_count;
+    report.new_templates = state_->new_templates;
+    report.coverage_percent = state_->coverage_percent;
+    return report;
+}
+
+}  // namespace orrery::engine
