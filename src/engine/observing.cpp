@@ -1,17 +1,17 @@
 #include "engine/observing.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <utility>
 
 #include "base/log.hpp"
 #include "engine/observed_target.hpp"
-#include "engine/storing.hpp"
 #include "store/locked_store.hpp"
 
 namespace orrery::engine {
@@ -132,9 +132,16 @@ private:
 
 /// Keeps the store within its retention, on a connection of its own: rolling up may take a while.
 void keep_house(const Context& context, const std::stop_token& stop) {
+    const domain::RetentionPolicy policy{{seconds(10), std::chrono::hours(48)},
+                                         {std::chrono::minutes(1), std::chrono::hours(14 * 24)},
+                                         {std::chrono::minutes(10), std::chrono::hours(90 * 24)},
+                                         {std::chrono::hours(24), std::chrono::hours(730 * 24)}};
     const std::string holder = lease_holder();
     while (context.clock->sleep_for(kHousekeeping, stop)) {
-        const auto done = roll_up_store(context, holder);
+        auto store = open_store(context);
+        const auto mine = store ? (*store)->lease("roll_up", holder, kHousekeeping) : base::Result<bool>(base::unexpected(store.error()));
+        if (mine && !*mine) continue;
+        const auto done = mine ? (*store)->roll_up(policy) : base::Result<domain::RollUpReport>(base::unexpected(mine.error()));
         if (!done) base::log_warning(fmt::format("the store could not be rolled up: {}", done.error().to_text()));
     }
 }
