@@ -97,13 +97,14 @@ double distinct_entries(const IndexShape& index) {
 
 struct LeafItems {
     double bytes_per_entry = 0;  ///< line pointer included
-    double item = 0;             ///< typical bytes of what lies on a leaf: an entry, or one that stands for several
+    double bytes = 0;            ///< typical size of what lies on a leaf: an entry, or one that stands for several
+    bool alike = true;           ///< nearly all are of that size, if keys are
 };
 
 /// Keys of which there are `copies` on average share one item, as long as it does not get too long.
 LeafItems leaf_items(const IndexShape& index, double entry) {
     const double copies = index.rows / distinct_entries(index);
-    if (!index.deduplicates || copies <= 1) return {entry + kLinePointer, entry + kLinePointer};
+    if (!index.deduplicates || copies <= 1) return {entry + kLinePointer, entry + kLinePointer, true};
     const double longest = std::floor(index.block_size * 0.1 / kWord) * kWord - kLinePointer;
     const double most = std::max(2.0, std::floor((longest - entry) / kTid));
     const auto group = [&](double count) {
@@ -113,15 +114,15 @@ LeafItems leaf_items(const IndexShape& index, double entry) {
         if (rest > 0 && rest < 2) bytes += rest * (entry + kLinePointer);
         return bytes;
     };
-    const double item = std::min(longest, entry + copies * kTid) + kLinePointer;
-    if (copies > 50) return {group(copies) / copies, item};
+    const double item = align(entry + std::min(copies, most) * kTid, kWord) + kLinePointer;
+    if (copies > 50) return {group(copies) / copies, item, copies > 4 * most};
     // Few copies: their number is taken as 1 + Poisson(copies - 1).
     double bytes = 0, probability = std::exp(-(copies - 1));
     for (int more = 0; more < 150; ++more) {
         bytes += probability * group(1 + more);
         probability *= (copies - 1) / (more + 1);
     }
-    return {bytes / copies, item};
+    return {bytes / copies, item, false};
 }
 
 template <typename Number>
@@ -196,10 +197,12 @@ std::optional<BloatEstimate> estimate_bloat(const IndexShape& index) {
     const double nulls = share_with_nulls(index.columns);
     const double entry = (1 - nulls) * kEntryHeader + nulls * kEntryHeaderWithNulls + layout.padded();
     const double page = index.block_size - kPageHeader - kLeafSpecial;
-    const auto [bytes_per_entry, item] = leaf_items(index, entry);
-    // A leaf is full when an entry passes the mark, on average by half of it; its high key takes the place of one.
-    const double filled = page - index.block_size * (100.0 - index.fillfactor) / 100 + item / 2 - (entry + kLinePointer);
-    const double leaves = std::ceil(index.rows * bytes_per_entry / std::max(filled, item));
+    const auto items = leaf_items(index, entry);
+    // A leaf is full when an item has passed the mark; that one then moves on, and leaves its place to the high key.
+    const double filled = page - kLinePointer - index.block_size * (100.0 - index.fillfactor) / 100;
+    const double per_leaf = filled / items.bytes;
+    const double held = items.bytes * std::max(1.0, items.alike && layout.fixed() ? std::floor(per_leaf) : per_leaf - 0.5);
+    const double leaves = std::ceil(index.rows * items.bytes_per_entry / held);
     const double fan_out = std::max(2.0, page * 0.7 / (entry + kLinePointer));
     double needed = 1 + std::max(index.rows > 0 ? 1.0 : 0.0, leaves);  // the metapage and the leaves
     for (double level = leaves; level > 1;) {

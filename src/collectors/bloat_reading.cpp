@@ -136,7 +136,7 @@ Result<void> BloatReading::measured(const Target& target, const SqlRows& answer,
     } else {
         const double reserved = pages * block * (100.0 - entry.fillfactor) / 100;
         wasted = std::max(0.0, answer.real(0, 3) + answer.real(0, 4) - reserved);
-        if (answer.real(0, 1) >= 1) measurement.row_bytes = answer.real(0, 2);
+        if (answer.real(0, 1) >= 1 && !answer.is_null(0, 2)) measurement.row_bytes = answer.real(0, 2);
     }
     measurement.wasted = static_cast<std::int64_t>(std::clamp(wasted, 0.0, length));
     entry.pages = measurement.pages;

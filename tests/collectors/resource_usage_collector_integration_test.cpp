@@ -155,7 +155,7 @@ TEST_F(ResourcesOnServer, CountsWhatTablesAndIndexesDid) {
         "SET enable_seqscan = off; INSERT INTO busy SELECT i, 'n' FROM generate_series(1, 1000) i; UPDATE busy SET note = 'm' WHERE id <= "
         "10; "
         "DELETE FROM busy WHERE id > 990; SET enable_seqscan = on; SELECT count(*) FROM busy; ANALYZE busy",
-        "SELECT n_tup_ins = 1000 AND analyze_count = 1 FROM pg_stat_all_tables WHERE relname = 'busy'");
+        "SELECT n_tup_ins = 1000 AND analyze_count = 1 AND idx_scan > 0 FROM pg_stat_all_tables WHERE relname = 'busy'");
     const auto second = collect_well(kMinute);
     EXPECT_EQ(value(second, "tables", "busy", "inserted"), 1000);
     EXPECT_EQ(value(second, "tables", "busy", "updated"), 10);
@@ -165,14 +165,15 @@ TEST_F(ResourcesOnServer, CountsWhatTablesAndIndexesDid) {
     EXPECT_GE(value(second, "tables", "busy", "heap_hit"), 1000);
     EXPECT_GE(value(second, "tables", "busy", "index_hit"), 500);
     EXPECT_GE(value(second, "indexes", "busy_pkey", "scans"), 1);
-    EXPECT_EQ(value(second, "tables", "idle", "inserted"), -1) << "a table that did nothing has a row";
     EXPECT_EQ(frame(second, "tables")->part, database);
     EXPECT_FALSE(frame(second, "tables")->lower_bound);
 
     // A new name is the same table, with nothing counted twice.
     work("ALTER TABLE busy RENAME TO renamed; INSERT INTO renamed SELECT i, 'n' FROM generate_series(2001, 2005) i",
          "SELECT n_tup_ins = 1005 FROM pg_stat_all_tables WHERE relname = 'renamed'");
-    EXPECT_EQ(value(collect_well(kMinute), "tables", "renamed", "inserted"), 5);
+    const auto third = collect_well(kMinute);
+    EXPECT_EQ(value(third, "tables", "renamed", "inserted"), 5);
+    EXPECT_EQ(value(third, "tables", "idle", "inserted"), -1) << "a table that did nothing has a row";
     work("SELECT pg_stat_reset()", "SELECT n_tup_ins = 0 FROM pg_stat_all_tables WHERE relname = 'renamed'");
     work("INSERT INTO renamed SELECT i, 'n' FROM generate_series(3001, 3007) i",
          "SELECT n_tup_ins = 7 FROM pg_stat_all_tables WHERE relname = 'renamed'");
@@ -426,12 +427,13 @@ TEST_F(ResourcesOnServer, EstimatesOfBloatAreNearTheTruth) {
 TEST_F(ResourcesOnServer, MeasuresTheWorstWithinItsBudget) {
     run("CREATE EXTENSION pgstattuple; CREATE TABLE worst AS SELECT i, md5(i::text) AS words FROM generate_series(1, 100000) i;"
         "DELETE FROM worst WHERE i % 10 <> 0");
+    run("CHECKPOINT");  // commits are flushed late here, and until then no page is known to be visible to all
     run("VACUUM ANALYZE worst");
     application.reset();
     application.emplace(connect(database, "orrery"));
     ResourceUsageOptions options;
     options.bloat_options.smallest = base::Bytes(1 << 20);
-    options.bloat_options.blocks_per_hour = 3;  // all but a few pages are known to be visible: they need not be read
+    options.bloat_options.blocks_per_hour = 100;  // nearly all of its 830 pages are known to be visible: they need not be read
     observe(options);
     const auto reading = collect_well();
     EXPECT_EQ(value(reading, "bloat", "worst", "measured"), 0);
@@ -440,10 +442,10 @@ TEST_F(ResourcesOnServer, MeasuresTheWorstWithinItsBudget) {
         if (frame.series == "bloat") last = &frame;
     const auto row = row_of(*last, "worst");
     ASSERT_TRUE(row);
-    EXPECT_EQ(std::get<std::vector<std::int64_t>>(last->find("measured")->values)[*row], 1);
+    EXPECT_EQ(std::get<std::vector<std::int64_t>>(last->find("measured")->values)[*row], 1) << notes(reading);
     const auto wasted = static_cast<double>(std::get<std::vector<std::int64_t>>(last->find("wasted")->values)[*row]);
     const auto truth = std::stod(text("SELECT free_space + dead_tuple_len FROM pgstattuple('worst')"));
-    EXPECT_NEAR(wasted / truth, 1, 0.05);
+    EXPECT_NEAR(wasted / truth, 1, 0.1);
     EXPECT_EQ(session->query("SHOW statement_timeout")->text(0, 0), "30s") << "the session's own limit is back";
 
     options.bloat_options.blocks_per_hour = 0;
