@@ -40,6 +40,8 @@ public:
 
     /// The bytes to come are the middle of something: all is passed over up to the next beginning of an entry.
     void skip_to_next() { skipping_ = mid_line_ = true; }
+    /// While skipping: the bytes to come are the start of a line.
+    [[nodiscard]] bool at_line_start() const { return !mid_line_; }
     /// True when the last call ended within an entry that is passed over.
     [[nodiscard]] bool skipping() const { return skipping_; }
     [[nodiscard]] const LogDamage& damage() const { return damage_; }
