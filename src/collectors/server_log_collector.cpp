@@ -171,8 +171,9 @@ bool ServerLogCollector::find_local(Round& round) {
     if (!on_this_machine()) return false;
     fs::path file;
     if (value("logging_collector") == "on") {
-        if (round.follow.current.empty()) return false;
-        file = round.follow.current;
+        // Who may not ask for the current name takes the newest file of the folder.
+        file = round.follow.current.empty() ? fs::path(value("log_directory")) / "" : fs::path(round.follow.current);
+        if (file.empty()) return false;
         if (file.is_relative()) {
             if (value("data_directory").empty()) return false;
             file = fs::path(value("data_directory")) / file;
@@ -208,7 +209,7 @@ bool ServerLogCollector::find_remote(Round& round) {
     }
     const bool helper = value("HELPER") == "true";
     const bool may_read = value("MAY_READ") == "true" && !value("log_directory").empty();
-    if (round.follow.current.empty() || value("MAY_LIST") != "true" || (!helper && !may_read)) {
+    if (value("MAY_LIST") != "true" || (!helper && !may_read)) {
         if (round.reading.notes.empty()) round.reading.notes.push_back(fmt::format("the server's log is not read; {}", unlocking_sql()));
         return false;
     }

@@ -26,7 +26,7 @@ namespace orrery::collectors {
 struct ServerLogOptions {
     base::Bytes max_local{64 << 20};  ///< read in one round from a file of this machine
     base::Bytes max_remote{4 << 20};  ///< read in one round over SQL
-    base::Bytes begin_back{0};        ///< the first time: so far before the log's end
+    base::Bytes begin_back{0};        ///< the first time: so far before the log's end, within its current file
     bool files = true;                ///< false: over SQL only, even on the server's own machine
     LogDigestOptions digest;
 };

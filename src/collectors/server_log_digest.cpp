@@ -164,7 +164,7 @@ void read_server_message(std::string_view message, LogFinding& finding) {
         default: break;
     }
     if (message.starts_with("process ")) {
-        if (message.find(" still waiting for ") < 60) finding.kind = LogKind::lock_wait;
+        if (message.find(" waiting for ") < 60) finding.kind = LogKind::lock_wait;
         if (message.find(" acquired ") < 60) finding.kind = LogKind::lock_acquired;
         if (finding.kind == LogKind::lock_acquired)
             if (const auto place = message.rfind(" after "); place != std::string_view::npos) finding.ms = number_at(message, place + 7);

@@ -25,6 +25,11 @@ LogFormat format_of(std::string_view name) {
     return name.find(".json") != std::string_view::npos ? LogFormat::json : LogFormat::text;
 }
 
+/// In which files were written.
+std::pair<std::int64_t, std::string_view> order(const LogFile& file) {
+    return {file.modified_us, file.name};
+}
+
 /// One round of following.
 class Follower {
 public:
@@ -42,6 +47,7 @@ private:
     bool go_to_next(const LogFile* finished);
     void note_loss();
     [[nodiscard]] bool belongs(const LogFile& file) const;
+    [[nodiscard]] std::string newest() const;
     [[nodiscard]] const LogFile* find(const std::string& name) const;
 
     LogSource* source_;
@@ -49,6 +55,7 @@ private:
     LogPosition* position_;
     ServerLogDigest* digest_;
     std::vector<LogFile> files_;
+    std::string current_;
     FollowReport report_;
     bool reached_end_ = true;
 };
@@ -62,11 +69,19 @@ bool Follower::belongs(const LogFile& file) const {
     return file.name.starts_with(options_->family) && !is_compressed(file.name) && format_of(file.name) == options_->parser.format;
 }
 
+/// The file that was written last; empty when there is none.
+std::string Follower::newest() const {
+    const LogFile* newest = nullptr;
+    for (const auto& file : files_)
+        if (belongs(file) && (newest == nullptr || order(file) > order(*newest))) newest = &file;
+    return newest == nullptr ? std::string() : newest->name;
+}
+
 /// The first time: at the end of the current file, or some way before it.
 base::Result<void> Follower::begin() {
-    const auto* file = find(options_->current);
+    const auto* file = find(current_);
     if (file == nullptr)
-        return base::unexpected(base::ErrorKind::missing_object, fmt::format("the server's log file {} does not exist", options_->current));
+        return base::unexpected(base::ErrorKind::missing_object, fmt::format("the server's log file {} does not exist", current_));
     *position_ = {.format = options_->parser.format,
                   .name = file->name,
                   .identity = file->identity,
@@ -124,12 +139,11 @@ void Follower::note_loss() {
 
 /// Goes to the file that was written after the finished one. False when there is none.
 bool Follower::go_to_next(const LogFile* finished) {
-    const auto order = [](const LogFile& file) { return std::pair(file.modified_us, std::string_view(file.name)); };
     const auto behind = finished != nullptr ? order(*finished) : std::pair(position_->modified_us, std::string_view());
     const LogFile* next = nullptr;
     for (const auto& file : files_)
         if (belongs(file) && &file != finished && order(file) > behind && (next == nullptr || order(file) < order(*next))) next = &file;
-    if (next == nullptr) next = find(options_->current);
+    if (next == nullptr) next = find(current_);
     if (next == nullptr || next == finished) return false;
     *position_ = {.format = options_->parser.format,
                   .name = next->name,
@@ -175,6 +189,7 @@ base::Result<bool> Follower::read_file(const LogFile& file, bool complete, const
 
 base::Result<FollowReport> Follower::run(const std::stop_token& stop) {
     ORRERY_ASSIGN(files_, source_->list());
+    current_ = options_->current.empty() ? newest() : options_->current;
     if (position_->name.empty()) ORRERY_TRY(begin());
     // A new file each time: no more of them than there are.
     for (std::size_t steps = 0; steps <= files_.size() && !stop.stop_requested(); ++steps) {
@@ -188,7 +203,7 @@ base::Result<FollowReport> Follower::run(const std::stop_token& stop) {
         position_->identity = file->identity;
         position_->modified_us = file->modified_us;
         ORRERY_TRY(remember_head(*file));
-        const bool complete = file->name != options_->current;
+        const bool complete = file->name != current_;
         ORRERY_ASSIGN(reached_end_, read_file(*file, complete, stop));
         if (!reached_end_ || !complete || !go_to_next(file)) break;
     }

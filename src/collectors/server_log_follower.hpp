@@ -35,7 +35,7 @@ struct LogPosition {
 struct FollowOptions {
     LogParserOptions parser;
     std::string family;                 ///< names of the log's files begin so
-    std::string current;                ///< the file that is being written
+    std::string current;                ///< the file that is being written; empty: the newest
     std::int64_t max_bytes = 32 << 20;  ///< read in one round
     std::int64_t begin_back = 0;        ///< the first time: so many bytes before the end
 };
