@@ -24,15 +24,20 @@ pg::SessionOptions as_application() {
 
 class PerformanceOnServer : public ::testing::Test {
 protected:
-    void start(std::map<std::string, std::string> settings = {}) {
-        auto made = pg::PrivateCluster::create({.settings = std::move(settings)});
+    static void SetUpTestSuite() {
+        auto made = pg::PrivateCluster::create(
+            {.settings = {{"max_prepared_transactions", "5"}, {"wal_level", "logical"}, {"track_io_timing", "on"}}});
         ASSERT_TRUE(made) << made.error().to_text();
         cluster = std::make_unique<pg::PrivateCluster>(std::move(*made));
         const auto up = cluster->start();
         ASSERT_TRUE(up) << up.error().to_text();
+        auto admin = pg::Session::connect(cluster->uri(), as_application());
+        ASSERT_TRUE(admin) << admin.error().to_text();
+        ASSERT_TRUE(admin->execute("CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher"));
+    }
+    static void TearDownTestSuite() { cluster.reset(); }
+    void SetUp() override {
         application.emplace(connect("orrery", as_application()));
-        run("CREATE ROLE watcher LOGIN");
-        run("GRANT pg_monitor TO watcher");
         session.emplace(connect("watcher", {.application = "metrics"}));
         collector.emplace(*session, base::system_clock(), PerformanceOptions{.everything = true});
     }
@@ -73,13 +78,13 @@ protected:
         return total;
     }
 
-    std::unique_ptr<pg::PrivateCluster> cluster;
+    static std::unique_ptr<pg::PrivateCluster> cluster;
     std::optional<pg::Session> application, session;
     std::optional<PerformanceMetricsCollector> collector;
 };
+std::unique_ptr<pg::PrivateCluster> PerformanceOnServer::cluster;
 
 TEST_F(PerformanceOnServer, EveryViewAnswersAndWhatHappenedIsTold) {
-    start({{"max_prepared_transactions", "5"}, {"wal_level", "logical"}, {"track_io_timing", "on"}});
     const auto first = collect();
     EXPECT_TRUE(first.failures.empty()) << text_of(first);
     EXPECT_EQ(frame(first, "wraparound")->rows(), 3U);
@@ -117,7 +122,6 @@ TEST_F(PerformanceOnServer, EveryViewAnswersAndWhatHappenedIsTold) {
 }
 
 TEST_F(PerformanceOnServer, EachSettingThatChangedIsAnEvent) {
-    start();
     collect();
     run("ALTER SYSTEM SET work_mem = '9MB'");
     run("SELECT pg_reload_conf()");
@@ -131,9 +135,10 @@ TEST_F(PerformanceOnServer, EachSettingThatChangedIsAnEvent) {
 }
 
 TEST_F(PerformanceOnServer, ARestartIsSeenAndInflatesNothing) {
-    start();
-    for (int i = 0; i < 50; ++i) run("SELECT 1");
+    const auto commits = [&] { return application->query("SELECT sum(xact_commit) FROM pg_stat_database")->integer(0, 0); };
+    const auto before = commits();
     collect();
+    application.reset();
     ASSERT_TRUE(cluster->stop());
     ASSERT_TRUE(cluster->start());
     // The first question finds the connection dead.
@@ -142,11 +147,11 @@ TEST_F(PerformanceOnServer, ARestartIsSeenAndInflatesNothing) {
     EXPECT_TRUE(reading.failures.empty()) << text_of(reading);
     ASSERT_FALSE(reading.batch.events.empty());
     EXPECT_EQ(reading.batch.events[0].kind, "restart");
-    EXPECT_LT(sum(reading, "database", "commits"), 150);
+    application.emplace(connect("orrery", as_application()));
+    EXPECT_LE(sum(reading, "database", "commits"), commits() - before);
 }
 
 TEST_F(PerformanceOnServer, ARightTakenAwayTakesOnlyItsOwnView) {
-    start();
     collect();
     run("REVOKE pg_monitor FROM watcher");
     const auto reading = collect();
