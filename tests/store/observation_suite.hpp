@@ -12,7 +12,10 @@
 ///   INSTANTIATE_TEST_SUITE_P(Sqlite, ObservationSuite, testing::Values(StoreBackend{"sqlite", make_place}));
 namespace orrery::store_testing {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""min;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 using domain::kNullInteger;
 using domain::RollUp;
 using Integers = std::vector<std::int64_t>;

@@ -42,13 +42,14 @@ ssize_t pwrite64(int file, const void* bytes, size_t length, off64_t offset) {
     }
     return ::syscall(SYS_pwrite64, file, bytes, length, offset);
 }
-int fdatasync(int file) {
+// Counted and not done: a killed process loses nothing that it has written, and the tests need not wait for a disk.
+int fdatasync(int /*file*/) {
     ++disk.syncs;
-    return static_cast<int>(::syscall(SYS_fdatasync, file));
+    return 0;
 }
-int fsync(int file) {
+int fsync(int /*file*/) {
     ++disk.syncs;
-    return static_cast<int>(::syscall(SYS_fsync, file));
+    return 0;
 }
 }
 
