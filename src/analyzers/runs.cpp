@@ -11,6 +11,7 @@ namespace {
 constexpr double kMostActive = 0.35;        ///< runs fill at most this share of the bins, or they are no runs
 constexpr std::ptrdiff_t kNeighbours = 30;  ///< bins on each side that make the background
 constexpr double kDeviations = 4;
+constexpr double kLeastNoise = 3;   ///< arrivals that are never a run above a background
 constexpr double kLongestRun = 20;  ///< bins above a background
 
 /// The median, the values put into another order.
@@ -30,8 +31,13 @@ std::vector<Run> runs_over(const Arrivals& arrivals, const std::vector<double>& 
         covered += std::isnan(count) ? 0 : 1;
         active += here ? 1 : 0;
         const double start = static_cast<double>(i) * arrivals.width_s;
-        if (here && !before) runs.push_back({start + arrivals.width_s / 2, 0, 0});
-        if (here) runs.back().until = start + arrivals.width_s, runs.back().size += count - background[i];
+        if (here && !before) runs.push_back({start + arrivals.width_s / 2});
+        if (here) {
+            auto& run = runs.back();
+            run.until = start + arrivals.width_s;
+            run.size += count - background[i];
+            if (count > run.peak) run.peak = count, run.background = background[i];
+        }
         before = here;
     }
     if (active > kMostActive * covered) runs.clear();
@@ -47,7 +53,7 @@ std::vector<Run> runs_in_silence(const Arrivals& arrivals) {
 
 std::vector<Run> runs_above_background(const Arrivals& arrivals) {
     const auto n = static_cast<std::ptrdiff_t>(arrivals.counts.size());
-    std::vector<double> background(arrivals.counts.size(), 0), threshold(arrivals.counts.size(), 0), near;
+    std::vector<double> background(arrivals.counts.size(), 0), threshold(arrivals.counts.size(), kLeastNoise), near;
     // The higher of both sides: where a busy time begins, its first minutes are no run.
     const auto side = [&](std::ptrdiff_t first, std::ptrdiff_t last, std::size_t at) {
         near.clear();
@@ -56,11 +62,12 @@ std::vector<Run> runs_above_background(const Arrivals& arrivals) {
         if (near.empty()) return;
         const double median = middle_of(near);
         for (double& count : near) count = std::abs(count - median);
-        const double noise = std::max(kDeviations * 1.4826 * middle_of(near), kDeviations * std::sqrt(median) + 3);
+        const double noise = std::max(kDeviations * 1.4826 * middle_of(near), kDeviations * std::sqrt(median) + kLeastNoise);
         background[at] = std::max(background[at], median);
         threshold[at] = std::max(threshold[at], median + noise);
     };
     for (std::ptrdiff_t i = 0; i < n; ++i) {
+        if (!(arrivals.counts[static_cast<std::size_t>(i)] > kLeastNoise)) continue;
         side(i - kNeighbours, i + 1, static_cast<std::size_t>(i));
         side(i, i + kNeighbours + 1, static_cast<std::size_t>(i));
     }

@@ -8,9 +8,10 @@ namespace orrery::analyzers {
 
 /// A stretch of bins with more arrivals than around it. Times in seconds since the first bin's start.
 struct Run {
-    double at = 0;     ///< middle of its first bin
-    double until = 0;  ///< end of its last bin
-    double size = 0;   ///< arrivals above the background
+    double at = 0;                    ///< middle of its first bin
+    double until = 0;                 ///< end of its last bin
+    double size = 0;                  ///< arrivals above the background
+    double peak = 0, background = 0;  ///< of its fullest bin
 };
 
 /// Runs against an empty background: every bin with arrivals; none when more than 35 % of the bins have some.

@@ -21,12 +21,14 @@ constexpr double kHour = 3'600, kDay = 86'400, kWeek = 604'800;
 constexpr std::array kUsualPeriods{10.,     15.,     20.,     30.,     60.,     120.,     180.,     240.,      300.,
                                    360.,    600.,    720.,    900.,    1'200.,  1'800.,   3'600.,   7'200.,    10'800.,
                                    14'400., 21'600., 28'800., 43'200., 86'400., 172'800., 604'800., 1'209'600.};
-constexpr std::array kJitters{0.0, 0.01, 0.03, 0.07, 0.13};  ///< of the period, standard deviation
-constexpr std::array kMissed{0.02, 0.1, 0.3};                ///< share of the runs that fail to come
-constexpr double kLeastBackground = 0.02;                    ///< stray runs in a cycle
-constexpr double kFitted = 2;                                ///< nats given away for fitting period and phase to the data
-constexpr double kRegularShare = 0.75;                       ///< of the pauses of a drifting schedule
-constexpr double kLongestRun = 0.15;                         ///< of the period, and four hours: longer ones are opening hours
+constexpr std::array kJitters{0.0, 0.0005, 0.003, 0.01, 0.03, 0.07, 0.13};  ///< of the period, standard deviation
+constexpr std::array kMissed{0.02, 0.1, 0.3};                               ///< share of the runs that fail to come
+constexpr double kLeastBackground = 0.02;                                   ///< stray runs in a cycle
+constexpr double kFitted = 2;                                               ///< nats given away for fitting period and phase to the data
+constexpr double kRegularShare = 0.75;                                      ///< of the pauses of a drifting schedule
+constexpr double kLongestRun = 0.15;   ///< of the period, and four hours: longer ones are opening hours
+constexpr double kCrowded = 0.05;      ///< runs in a bin
+constexpr double kNearNeighbour = 20;  ///< bins
 constexpr std::size_t kMostRuns = 20'000;
 
 /// The rate of Poisson arrivals without a schedule.
@@ -105,8 +107,9 @@ double cycles_of(const Scene& scene, double period) {
 }
 
 /// log of: likelihood with the schedule / likelihood with the rate alone. Each cycle is judged by itself: its runs are background, and
-/// one of them is the scheduled run, or that was missed. Cycles that were due while nothing was collected say nothing.
-double log_ratio(const Scene& scene, const Candidate& candidate, double missed, const Rate& rate) {
+/// one of them is the scheduled run, or that was missed. Cycles that were due while nothing was collected say nothing. `flat`: the run of a
+/// cycle may come at any time of it.
+double log_ratio(const Scene& scene, const Candidate& candidate, double missed, const Rate& rate, bool flat = false) {
     const double period = candidate.period, sigma = candidate.sigma;
     const double height = 1 / (sigma * std::sqrt(2 * std::numbers::pi));
     const double near = std::min(period / 2, 2 * sigma + scene.coverage.width_s());
@@ -121,7 +124,7 @@ double log_ratio(const Scene& scene, const Candidate& candidate, double missed, 
             const double lambda = rate.at(run->at);
             const double background = std::max(lambda - (1 - missed) / period, kLeastBackground / period);
             const double away = (run->at - due) / sigma;
-            explained += height * std::exp(-away * away / 2) / background;
+            explained += (flat ? 1 / period : height * std::exp(-away * away / 2)) / background;
             sum += std::log(background / lambda);
         }
         const double lambda = rate.at(due);
@@ -218,7 +221,7 @@ std::optional<double> gathering_phase(const Scene& scene, double period, double 
     }
     const double by_chance = 2 * reach * static_cast<double>(scene.runs.size());
     const double cycles = scene.coverage.whole() / period;
-    if (most < std::max(3.0, 0.45 * cycles) || most < by_chance + 2 * std::sqrt(by_chance)) return std::nullopt;
+    if (most < std::max(3.0, 0.45 * cycles) || most < by_chance + 3 * std::sqrt(by_chance)) return std::nullopt;
     return std::fmod(best, 1.0) * period;
 }
 
@@ -280,10 +283,18 @@ bool short_runs(const std::vector<Run>& runs, const Coverage& coverage, double p
     return base::quantile(lengths, 0.75) <= std::min(kLongestRun * period, 4 * kHour);
 }
 
-/// The same of the runs that a candidate explains.
-bool short_runs(const Scene& scene, const Candidate& candidate) {
+/// Whether the runs that a candidate explains are runs of a job: short, and not the first (or last) of a busy time, to be known by others
+/// soon after them (or before) but not on the other side.
+bool are_of_a_job(const Scene& scene, const Candidate& candidate) {
+    const double near = kNearNeighbour * scene.coverage.width_s();
     std::vector<Run> runs;
-    for (const auto& [cycle, run] : matched(scene, candidate, 0.2 * candidate.period)) runs.push_back(*run);
+    double followed = 0, preceded = 0;
+    for (const auto& [cycle, run] : matched(scene, candidate, 0.2 * candidate.period)) {
+        runs.push_back(*run);
+        if (run != &scene.runs.back() && (run + 1)->at - run->until < near) followed += 1;
+        if (run != &scene.runs.front() && run->at - (run - 1)->until < near) preceded += 1;
+    }
+    if (candidate.period > 4 * near && std::abs(followed - preceded) > 0.5 * static_cast<double>(runs.size())) return false;
     return short_runs(runs, scene.coverage, candidate.period);
 }
 
@@ -292,13 +303,19 @@ Candidate weighed(const Scene& scene, const Candidate& rough) {
     Candidate best = rough;
     best.evidence = -1e300;
     const auto rates = rates_without_schedule(scene, rough.period);
+    // Where runs are dense, those that touch are one, and their number in a cycle varies less than Poisson's: that is no evidence.
+    const bool crowded = static_cast<double>(scene.runs.size()) * scene.coverage.width_s() > kCrowded * scene.coverage.whole();
     for (const double jitter : kJitters) {
         Candidate candidate = rough;
         candidate.sigma = sigma_of(scene, rough.period, jitter);
         const auto usual = usual_period(scene, candidate);
         for (const double missed : kMissed) {
             candidate.evidence = 1e300;
-            for (const auto& rate : rates) candidate.evidence = std::min(candidate.evidence, log_ratio(scene, candidate, missed, rate));
+            for (const auto& rate : rates) {
+                double ratio = log_ratio(scene, candidate, missed, rate);
+                if (crowded) ratio -= std::max(0.0, log_ratio(scene, candidate, missed, rate, true));
+                candidate.evidence = std::min(candidate.evidence, ratio);
+            }
             candidate.evidence -= cost(scene, candidate, usual.has_value());
             if (candidate.evidence > best.evidence) best = candidate;
         }
@@ -481,7 +498,8 @@ std::optional<Schedule> steady(const Arrivals& arrivals, const Coverage& coverag
     schedule.by_the_clock = false;
     schedule.period_s = sharpened(arrivals, period);
     for (const double usual : kUsualPeriods)
-        if (usual > 0.95 * schedule.period_s && usual < 1.005 * schedule.period_s) schedule.period_s = usual;  // a few were missed
+        if (usual > (schedule.period_s == period ? 0.975 : 0.997) * schedule.period_s && usual < 1.005 * schedule.period_s)
+            schedule.period_s = usual;  // a few were missed
     schedule.missed = std::max<std::int64_t>(0, std::llround(coverage.whole() / schedule.period_s - total / together));
     schedule.jitter_s = std::sqrt(std::max(0.0, base::variance(sums) / mean - 1 / (6 * mean))) * period;
     schedule.runs = std::llround(total / together);
@@ -498,11 +516,11 @@ std::vector<Schedule> schedules_of(std::vector<Run> runs, const Arrivals& arriva
     std::vector<Schedule> found;
     const double needed = -std::log(options.false_alarm);
     while (found.size() < options.most && runs.size() >= 4 && runs.size() <= kMostRuns) {
-        const Scene scene{runs, coverage, std::max(options.shortest_period_s, 3 * arrivals.width_s)};
+        const Scene scene{runs, coverage, std::max(options.shortest_period_s, 2.4 * arrivals.width_s)};
         Candidate best;
         for (const auto& rough : shortlist(scene, arrivals)) {
             const auto candidate = weighed(scene, rough);
-            if (candidate.evidence > best.evidence && short_runs(scene, candidate)) best = candidate;
+            if (candidate.evidence > best.evidence && are_of_a_job(scene, candidate)) best = candidate;
         }
         if (const auto other = drifting(scene); other && other->evidence > std::max(1.3 * best.evidence, needed)) {
             found.push_back(*other);
@@ -535,10 +553,9 @@ std::vector<Schedule> find_schedules(const Arrivals& arrivals, const ScheduleOpt
     const bool varied = std::any_of(arrivals.counts.begin(), arrivals.counts.end(), [](double count) { return count > 3; });
     if (varied) loud = schedules_of(runs_above_background(arrivals), arrivals, coverage, each);
     auto& found = explained_runs(loud) > explained_runs(silent) ? loud : silent;
-    if (found.empty())
-        if (auto regular = steady(arrivals, coverage, options.shortest_period_s);
-            regular && regular->evidence >= -std::log(each.false_alarm))
-            found.push_back(*regular);
+    const auto regular = steady(arrivals, coverage, options.shortest_period_s);
+    if (regular && regular->evidence >= -std::log(each.false_alarm) && (found.empty() || regular->evidence > found[0].evidence))
+        found = {*regular};
     std::sort(found.begin(), found.end(), [](const Schedule& a, const Schedule& b) { return a.evidence > b.evidence; });
     return found;
 }
