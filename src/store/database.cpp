@@ -168,7 +168,8 @@ Result<Database> Database::open(const std::filesystem::path& file, std::chrono::
     // Before the first table is made, or it has no effect: a file that shrinks when history is deleted.
     if (!existed) ORRERY_TRY(database.execute("PRAGMA auto_vacuum = INCREMENTAL"));
     ORRERY_TRY(database.use_wal(busy_timeout, clock));
-    ORRERY_TRY(database.execute("PRAGMA synchronous = NORMAL"));
+    // A log that a slow reader has let grow gives its room back.
+    ORRERY_TRY(database.execute("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864"));
     return database;
 }
 
