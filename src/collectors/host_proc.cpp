@@ -207,12 +207,7 @@ Cell boot_of(const ProcTexts& texts) {
     return since ? Cell(std::to_string(*since)) : std::nullopt;
 }
 
-/// A row, unless one with the same first cells is there.
-void add(SqlRows& rows, std::vector<Cell> cells, std::size_t keys = 0) {
-    for (std::size_t row = 0; keys > 0 && row < rows.size(); ++row)
-        if (std::equal(cells.begin(), cells.begin() + static_cast<std::ptrdiff_t>(keys),
-                       rows.cells.begin() + static_cast<std::ptrdiff_t>(row * rows.columns.size())))
-            return;
+void add(SqlRows& rows, std::vector<Cell> cells) {
     rows.columns.resize(cells.size());
     std::move(cells.begin(), cells.end(), std::back_inserter(rows.cells));
 }
@@ -235,9 +230,7 @@ SqlRows cpu_rows(const ProcTexts& texts) {
     const auto load = words_of(text_of(texts, "loadavg"));
     for (std::size_t i = 0; i < 3; ++i) {
         double value = 0;
-        const auto end = i < load.size() ? load[i].data() + load[i].size() : nullptr;
-        const auto read = end == nullptr ? std::from_chars_result{} : std::from_chars(load[i].data(), end, value);
-        const bool told = end != nullptr && read.ec == std::errc() && read.ptr == end;
+        const bool told = i < load.size() && std::from_chars(load[i].data(), load[i].data() + load[i].size(), value).ec == std::errc();
         cells.push_back(told ? Cell(load[i]) : std::nullopt);
     }
     cells.push_back(boot_of(texts));
@@ -299,7 +292,7 @@ SqlRows disk_rows(const ProcTexts& texts) {
                  {3, 1}, {5, kSectorBytes}, {6, 1}, {7, 1}, {9, kSectorBytes}, {10, 1}, {12, 1}, {13, 1}, {14, 1}, {18, 1}, {19, 1}})
             cells.push_back(cell_at(line, place, factor));
         cells.push_back(boot);
-        add(rows, std::move(cells), 1);
+        add(rows, std::move(cells));
     }
     return rows;
 }
@@ -318,7 +311,7 @@ SqlRows network_rows(const ProcTexts& texts) {
         std::vector<Cell> cells{std::string(names[0])};
         for (const std::size_t place : {0, 1, 2, 3, 8, 9, 10, 11}) cells.push_back(cell_at(words, place));
         cells.push_back(boot);
-        add(rows, std::move(cells), 1);
+        add(rows, std::move(cells));
     }
     return rows;
 }
@@ -332,7 +325,7 @@ SqlRows pressure_rows(const ProcTexts& texts) {
             const auto words = words_of(next_line(rest));
             if (words.size() < 2 || (words[0] != "some" && words[0] != "full") || !words.back().starts_with(kTotal)) continue;
             const auto total = number_of(words.back().substr(kTotal.size()));
-            if (total) add(rows, {std::string(resource), std::string(words[0]), std::to_string(*total), boot}, 2);
+            if (total) add(rows, {std::string(resource), std::string(words[0]), std::to_string(*total), boot});
         }
     return rows;
 }

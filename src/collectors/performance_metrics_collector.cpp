@@ -136,7 +136,7 @@ Result<domain::SqlRows> PerformanceMetricsCollector::ask(const std::string& sql,
 /// Is it the server that it was?
 Result<void> PerformanceMetricsCollector::look_around(Reading& reading) {
     auto answer = ask(moment_sql(identifier_), reading, way_);
-    if (!answer && identifier_ && !answer.error().retryable() && answer.error().kind != ErrorKind::cancelled) {
+    if (!answer && answer.error().kind == ErrorKind::permission && identifier_) {
         identifier_ = false;
         answer = ask(moment_sql(identifier_), reading, way_);
     }

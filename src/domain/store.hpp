@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -48,6 +50,36 @@ struct QueryLogCursor {
     };
     std::vector<Row> rows;
 };
+
+/// A server that a store knows.
+struct ServerRecord {
+    ServerId id = 0;
+    std::string target;             ///< host:port/database
+    std::string system_identifier;  ///< empty when it was never readable
+};
+
+/// How much of something there is, and of which time.
+struct HistoryExtent {
+    std::int64_t count = 0;
+    base::WallTime oldest{}, newest{};  ///< start of the first, end of the last; meaningless while `count` is 0
+    std::vector<std::int64_t> tiers;    ///< how many are as wide as each tier of a retention policy
+};
+
+struct StoreSummary {
+    std::string kind;   ///< "sqlite", "postgresql"
+    std::string place;  ///< file, or host:port/database
+    base::Bytes size;
+    struct Server {
+        ServerRecord record;
+        HistoryExtent intervals;
+        std::vector<std::pair<std::string, HistoryExtent>> series;  ///< by name
+    };
+    std::vector<Server> servers;
+};
+
+/// Is given one item after another.
+template <typename Item>
+using Take = std::function<base::Result<void>(Item&& item)>;
 
 /// Where history lives: an SQLite file or the schema `ml_optimization` of a PostgreSQL database, behind the same tests. Safe for many
 /// processes; one thread at a time per object.
@@ -115,6 +147,22 @@ public:
     virtual base::Result<std::vector<Action>> actions(ServerId server) = 0;
     virtual base::Result<void> save_evaluation(ServerId server, const Evaluation& evaluation) = 0;
     virtual base::Result<std::vector<Evaluation>> evaluations(std::int64_t action) = 0;
+
+    // what there is, for a look at a store and for its transfer to another
+    virtual base::Result<std::vector<ServerRecord>> servers() = 0;
+    virtual base::Result<std::vector<QueryTemplate>> templates() = 0;
+    /// Every interval (frame of the series, plan) of the server, oldest first, one at a time; an error of `take` ends it and is the answer.
+    /// `take` must not use this store.
+    virtual base::Result<void> each_interval(ServerId server, const Take<QueryLogInterval>& take) = 0;
+    virtual base::Result<void> each_frame(ServerId server, const std::string& series, const Take<Frame>& take) = 0;
+    virtual base::Result<void> each_plan(ServerId server, const Take<PlanSighting>& take) = 0;
+    virtual base::Result<std::vector<std::pair<std::string, std::string>>> states(ServerId server) = 0;
+    /// Oldest first.
+    virtual base::Result<std::vector<Evaluation>> evaluations_of(ServerId server) = 0;
+    /// Writes an action with the id that it has in another store, durably. A `conflict` error when that id is taken.
+    virtual base::Result<void> import_action(ServerId server, const Action& action) = 0;
+    /// Counted, so it takes a while. `policy` names the tiers; it may be empty.
+    virtual base::Result<StoreSummary> summary(const RetentionPolicy& policy) = 0;
 };
 
 }  // namespace orrery::domain

@@ -168,8 +168,7 @@ Result<Database> Database::open(const std::filesystem::path& file, std::chrono::
     // Before the first table is made, or it has no effect: a file that shrinks when history is deleted.
     if (!existed) ORRERY_TRY(database.execute("PRAGMA auto_vacuum = INCREMENTAL"));
     ORRERY_TRY(database.use_wal(busy_timeout, clock));
-    // A log that a slow reader has let grow gives its room back.
-    ORRERY_TRY(database.execute("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864"));
+    ORRERY_TRY(database.execute("PRAGMA synchronous = NORMAL"));
     return database;
 }
 
@@ -216,6 +215,10 @@ std::int64_t Database::changed() const {
 }
 bool Database::in_transaction() const {
     return sqlite3_get_autocommit(connection_.get()) == 0;
+}
+
+std::string Database::file() const {
+    return sqlite3_db_filename(connection_.get(), "main");
 }
 
 Result<Transaction> Transaction::begin(Database& database, Durability durability) {

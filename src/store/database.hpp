@@ -119,6 +119,7 @@ public:
     /// Rows touched by the last statement that changed data.
     [[nodiscard]] std::int64_t changed() const;
     [[nodiscard]] bool in_transaction() const;
+    [[nodiscard]] std::string file() const;
 
 private:
     struct CloseConnection {

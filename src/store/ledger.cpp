@@ -217,4 +217,27 @@ Result<std::vector<Evaluation>> SqliteStore::evaluations(std::int64_t action) {
     return all_rows(std::move(rows), evaluation_at);
 }
 
+Result<std::vector<Evaluation>> SqliteStore::evaluations_of(ServerId server) {
+    ORRERY_ASSIGN(Query rows, state_->database.query(
+                                  "SELECT action, before_ms, after_ms, gain_percent, low_percent, high_percent, enough_data, verdict, "
+                                  "templates_json, slower_json FROM evaluations WHERE server = ?1 ORDER BY id",
+                                  server));
+    return all_rows(std::move(rows), evaluation_at);
+}
+
+Result<void> SqliteStore::import_action(ServerId server, const Action& action) {
+    auto& database = state_->database;
+    ORRERY_ASSIGN(Transaction transaction, Transaction::begin(database, Transaction::Durability::full));
+    ORRERY_TRY(database.run(
+        "INSERT OR IGNORE INTO actions (server, recommendation, target, kind, index_schema, index_name, sql, revert_sql, lock_level, "
+        "state, "
+        "created_ms, changed_ms, predicted_percent, note, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        server, action.recommendation_id, action.target, domain::to_string(action.kind), action.index.schema, action.index.name, action.sql,
+        action.revert_sql, action.lock_level, domain::to_string(action.state), base::to_unix_ms(action.created),
+        base::to_unix_ms(action.changed), action.predicted_percent, action.note, action.id));
+    if (database.changed() == 0)
+        return base::unexpected(ErrorKind::conflict, fmt::format("the ledger has an action {} already", action.id));
+    return transaction.commit();
+}
+
 }  // namespace orrery::store

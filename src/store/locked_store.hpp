@@ -127,6 +127,42 @@ public:
         const std::scoped_lock lock(guard_);
         return store_->evaluations(action);
     }
+    base::Result<std::vector<domain::ServerRecord>> servers() override {
+        const std::scoped_lock lock(guard_);
+        return store_->servers();
+    }
+    base::Result<std::vector<domain::QueryTemplate>> templates() override {
+        const std::scoped_lock lock(guard_);
+        return store_->templates();
+    }
+    base::Result<void> each_interval(domain::ServerId server, const domain::Take<domain::QueryLogInterval>& take) override {
+        const std::scoped_lock lock(guard_);
+        return store_->each_interval(server, take);
+    }
+    base::Result<void> each_frame(domain::ServerId server, const std::string& series, const domain::Take<domain::Frame>& take) override {
+        const std::scoped_lock lock(guard_);
+        return store_->each_frame(server, series, take);
+    }
+    base::Result<void> each_plan(domain::ServerId server, const domain::Take<domain::PlanSighting>& take) override {
+        const std::scoped_lock lock(guard_);
+        return store_->each_plan(server, take);
+    }
+    base::Result<std::vector<std::pair<std::string, std::string>>> states(domain::ServerId server) override {
+        const std::scoped_lock lock(guard_);
+        return store_->states(server);
+    }
+    base::Result<std::vector<domain::Evaluation>> evaluations_of(domain::ServerId server) override {
+        const std::scoped_lock lock(guard_);
+        return store_->evaluations_of(server);
+    }
+    base::Result<void> import_action(domain::ServerId server, const domain::Action& action) override {
+        const std::scoped_lock lock(guard_);
+        return store_->import_action(server, action);
+    }
+    base::Result<domain::StoreSummary> summary(const domain::RetentionPolicy& policy) override {
+        const std::scoped_lock lock(guard_);
+        return store_->summary(policy);
+    }
 
 private:
     std::mutex guard_;

@@ -220,4 +220,29 @@ Result<std::vector<Evaluation>> PostgresStore::evaluations(std::int64_t action) 
     return all_rows(rows, evaluation_at);
 }
 
+Result<std::vector<Evaluation>> PostgresStore::evaluations_of(ServerId server) {
+    ORRERY_ASSIGN(
+        const auto rows,
+        state_->link.query(fmt::format("SELECT {} FROM ml_optimization.evaluations WHERE server_id = $1 ORDER BY id", kEvaluationColumns),
+                           server));
+    return all_rows(rows, evaluation_at);
+}
+
+Result<void> PostgresStore::import_action(ServerId server, const Action& action) {
+    auto& link = state_->link;
+    ORRERY_ASSIGN(auto transaction, PostgresTransaction::begin_durable(link));
+    ORRERY_ASSIGN(const auto added,
+                  link.query("INSERT INTO ml_optimization.actions (server_id, recommendation, target, kind, index_schema, index_name, sql, "
+                             "revert_sql, lock_level, state, created_at, changed_at, predicted_percent, note, id) VALUES ($1, $2, $3, $4, "
+                             "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING",
+                             server, action.recommendation_id, action.target, domain::to_string(action.kind), action.index.schema,
+                             action.index.name, action.sql, action.revert_sql, action.lock_level, domain::to_string(action.state),
+                             action.created, action.changed, action.predicted_percent, action.note, action.id));
+    if (added.affected == 0) return base::unexpected(ErrorKind::conflict, fmt::format("the ledger has an action {} already", action.id));
+    ORRERY_TRY(
+        link.query("SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence('ml_optimization.actions', 'id'), "
+                   "(SELECT max(id) FROM ml_optimization.actions))"));
+    return transaction.commit();
+}
+
 }  // namespace orrery::store

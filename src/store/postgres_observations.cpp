@@ -229,7 +229,7 @@ Result<void> PostgresStore::write(ServerId server, const domain::Batch& batch) {
 }
 
 Result<void> PostgresStore::State::visit_frames(ServerId server, const std::string& series, const std::string& condition,
-                                                const std::function<Result<void>(Frame&& frame)>& take) {
+                                                const domain::Take<Frame>& take) {
     ORRERY_ASSIGN(const auto* table, tables.series(link, series));
     if (table == nullptr) return {};
     std::map<std::string, std::size_t> places;  // of the table's columns in the answer
@@ -288,25 +288,33 @@ Result<std::vector<std::string>> PostgresStore::series(ServerId server) {
     return names;
 }
 
+Result<void> PostgresStore::State::visit_plans(ServerId server, const std::string& condition,
+                                               const domain::Take<domain::PlanSighting>& take) {
+    return link.read_rows(
+        fmt::format("SELECT fingerprint, database, shape_hash, {}, source, total_cost, execution_ms, document FROM ml_optimization.plans "
+                    "WHERE server_id = {} AND {} ORDER BY seen_at, fingerprint, shape_hash",
+                    unix_ms_of("seen_at"), server, condition),
+        [&](const TextRow& row) {
+            return take({.fingerprint = {bits_of(row.integer(0))},
+                         .database = row.text(1),
+                         .shape_hash = bits_of(row.integer(2)),
+                         .seen = base::from_unix_ms(row.integer(3)),
+                         .source = row.text(4),
+                         .total_cost = row.real(5),
+                         .execution_ms = row.is_null(6) ? std::nullopt : std::optional(row.real(6)),
+                         .document = row.text(7)});
+        });
+}
+
 Result<std::vector<domain::PlanSighting>> PostgresStore::plans(ServerId server, std::optional<domain::Fingerprint> fingerprint,
                                                                base::WallTime from, base::WallTime to) {
-    const std::string only = fingerprint ? fmt::format("AND fingerprint = {}", column_of(fingerprint->value)) : "";
+    const std::string only = fingerprint ? fmt::format("fingerprint = {} AND ", column_of(fingerprint->value)) : "";
     std::vector<domain::PlanSighting> plans;
-    ORRERY_TRY(state_->link.read_rows(
-        fmt::format("SELECT fingerprint, database, shape_hash, {}, source, total_cost, execution_ms, document FROM ml_optimization.plans "
-                    "WHERE server_id = {} {} AND seen_at BETWEEN {} AND {} ORDER BY seen_at, fingerprint, shape_hash",
-                    unix_ms_of("seen_at"), server, only, time_literal(from), time_literal(to)),
-        [&](const TextRow& row) -> Result<void> {
-            plans.push_back({.fingerprint = {bits_of(row.integer(0))},
-                             .database = row.text(1),
-                             .shape_hash = bits_of(row.integer(2)),
-                             .seen = base::from_unix_ms(row.integer(3)),
-                             .source = row.text(4),
-                             .total_cost = row.real(5),
-                             .execution_ms = row.is_null(6) ? std::nullopt : std::optional(row.real(6)),
-                             .document = row.text(7)});
-            return {};
-        }));
+    ORRERY_TRY(state_->visit_plans(server, only + fmt::format("seen_at BETWEEN {} AND {}", time_literal(from), time_literal(to)),
+                                   [&](domain::PlanSighting&& plan) -> Result<void> {
+                                       plans.push_back(std::move(plan));
+                                       return {};
+                                   }));
     return plans;
 }
 

@@ -250,7 +250,7 @@ Result<domain::Workload> PostgresStore::workload(ServerId server, base::WallTime
 }
 
 Result<void> PostgresStore::State::visit_intervals(ServerId server, const std::string& condition,
-                                                   const std::function<Result<void>(QueryLogInterval&& interval)>& take) {
+                                                   const domain::Take<QueryLogInterval>& take) {
     const auto sql = fmt::format(
         "SELECT {}, {}, i.known_exec_ms, i.total_exec_ms, i.lower_bound, q.query_id, q.database_id, q.user_id, q.toplevel, q.lower_bound, "
         "{} "

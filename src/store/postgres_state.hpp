@@ -37,11 +37,12 @@ struct PostgresStore::State {
     /// Frames that are known to be new, within a transaction; their partitions are there.
     base::Result<void> insert_frames(domain::ServerId server, std::span<const domain::Frame* const> frames);
     base::Result<void> prepare_frames(std::span<const domain::Frame* const> frames);
-    /// Frames that lie wholly inside [from, to], oldest first, one at a time; `condition` is further SQL on frame `f`.
+    /// Oldest first, one at a time; `condition` is SQL on frame `f` (interval `i`, plan).
     base::Result<void> visit_frames(domain::ServerId server, const std::string& series, const std::string& condition,
-                                    const std::function<base::Result<void>(domain::Frame&& frame)>& take);
+                                    const domain::Take<domain::Frame>& take);
     base::Result<void> visit_intervals(domain::ServerId server, const std::string& condition,
-                                       const std::function<base::Result<void>(domain::QueryLogInterval&& interval)>& take);
+                                       const domain::Take<domain::QueryLogInterval>& take);
+    base::Result<void> visit_plans(domain::ServerId server, const std::string& condition, const domain::Take<domain::PlanSighting>& take);
 };
 
 inline std::int64_t column_of(std::uint64_t bits) {

@@ -68,6 +68,16 @@ public:
     base::Result<void> save_evaluation(domain::ServerId server, const domain::Evaluation& evaluation) override;
     base::Result<std::vector<domain::Evaluation>> evaluations(std::int64_t action) override;
 
+    base::Result<std::vector<domain::ServerRecord>> servers() override;
+    base::Result<std::vector<domain::QueryTemplate>> templates() override;
+    base::Result<void> each_interval(domain::ServerId server, const domain::Take<domain::QueryLogInterval>& take) override;
+    base::Result<void> each_frame(domain::ServerId server, const std::string& series, const domain::Take<domain::Frame>& take) override;
+    base::Result<void> each_plan(domain::ServerId server, const domain::Take<domain::PlanSighting>& take) override;
+    base::Result<std::vector<std::pair<std::string, std::string>>> states(domain::ServerId server) override;
+    base::Result<std::vector<domain::Evaluation>> evaluations_of(domain::ServerId server) override;
+    base::Result<void> import_action(domain::ServerId server, const domain::Action& action) override;
+    base::Result<domain::StoreSummary> summary(const domain::RetentionPolicy& policy) override;
+
 private:
     struct State;
     explicit SqliteStore(std::unique_ptr<State> state);

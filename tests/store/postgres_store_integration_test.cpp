@@ -3,17 +3,22 @@
 #include <atomic>
 #include <thread>
 
-#include "store/observation_suite.hpp"
+#include "store/export_suite.hpp"
 #include "store/postgres_place.hpp"
 #include "store/postgres_store.hpp"
+#include "store/spooled_place.hpp"
 
 namespace orrery::store_testing {
 
-INSTANTIATE_TEST_SUITE_P(Postgres, StoreSuite, testing::Values(StoreBackend{"postgres", [] { return std::make_unique<PostgresPlace>(); }}),
-                         [](const auto& instance) { return instance.param.name; });
-INSTANTIATE_TEST_SUITE_P(Postgres, ObservationSuite,
-                         testing::Values(StoreBackend{"postgres", [] { return std::make_unique<PostgresPlace>(); }}),
-                         [](const auto& instance) { return instance.param.name; });
+const auto kPostgres = testing::Values(StoreBackend{"postgres", [] { return std::make_unique<PostgresPlace>(); }});
+const auto kSpooled = testing::Values(StoreBackend{"spooled", [] { return std::make_unique<SpooledPlace>(); }});
+const auto kName = [](const auto& instance) { return instance.param.name; };
+INSTANTIATE_TEST_SUITE_P(Postgres, StoreSuite, kPostgres, kName);
+INSTANTIATE_TEST_SUITE_P(Postgres, ObservationSuite, kPostgres, kName);
+INSTANTIATE_TEST_SUITE_P(Postgres, ExportSuite, kPostgres, kName);
+INSTANTIATE_TEST_SUITE_P(Spooled, StoreSuite, kSpooled, kName);
+INSTANTIATE_TEST_SUITE_P(Spooled, ObservationSuite, kSpooled, kName);
+INSTANTIATE_TEST_SUITE_P(Spooled, ExportSuite, kSpooled, kName);
 
 }  // namespace orrery::store_testing
 
@@ -232,6 +237,30 @@ TEST_F(PostgresStoreTest, TwoRollUpsAtOnceCountNothingTwice) {
     EXPECT_EQ(readings, 600);
     EXPECT_EQ(calls, 50 * (full_counters(1).calls + full_counters(2).calls + full_counters(3).calls));
     EXPECT_LT(store.intervals(server, at(0), at(7'000)).value().size(), 8U);
+}
+
+TEST_F(PostgresStoreTest, AServerThatIsDownForAWhileLosesNothing) {
+    const auto spool = base::TemporaryFolder::create("spool").value();
+    const auto open_store = [&]() -> base::Result<std::unique_ptr<domain::Store>> { return place.open(clock); };
+    auto opened = SpoolingStore::open(open_store, {.file = spool.path() / "spool.db", .clock = &clock});
+    ASSERT_TRUE(opened) << opened.error().to_text();
+    auto store = std::move(opened).value();
+    const auto server = store.server("t", "1").value();
+    const auto collect = [&](std::int64_t minute) {
+        ASSERT_TRUE(store.append(server, interval(minute * 60, minute * 60 + 60, 3), {.taken = at(minute * 60 + 60), .rows = {}}));
+        ASSERT_TRUE(store.write(server, {.frames = {tables(minute * 60, minute * 60 + 60)}}));
+        clock.advance(std::chrono::minutes(1));
+    };
+    collect(0);
+    ASSERT_TRUE(shared_cluster()->stop());
+    for (std::int64_t minute = 1; minute < 5; ++minute) collect(minute);
+    EXPECT_EQ(store.cursor(server).value()->taken, at(300));
+    ASSERT_TRUE(shared_cluster()->start());
+    clock.advance(std::chrono::minutes(5));
+    EXPECT_EQ(store.drain().value(), 0);
+    EXPECT_EQ(store.intervals(server, at(0), at(1'000)).value().size(), 5U);
+    EXPECT_EQ(store.frames(server, "tables", at(0), at(1'000)).value().size(), 5U);
+    EXPECT_EQ(store.cursor(server).value()->taken, at(300));
 }
 
 TEST_F(PostgresStoreTest, APersonCanReadItWithPlainSql) {

@@ -16,7 +16,7 @@
 
 #include "store/database.hpp"
 #include "store/migrations.hpp"
-#include "store/observation_suite.hpp"
+#include "store/export_suite.hpp"
 #include "store/store_suite.hpp"
 
 // The disk as this process sees it. The linker lets these stand in for libc's, so SQLite's own writes pass through them.
@@ -94,6 +94,7 @@ const auto kSqlite = testing::Values(StoreBackend{"sqlite", [] { return std::mak
 const auto kName = [](const auto& instance) { return instance.param.name; };
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite, kSqlite, kName);
 INSTANTIATE_TEST_SUITE_P(Sqlite, ObservationSuite, kSqlite, kName);
+INSTANTIATE_TEST_SUITE_P(Sqlite, ExportSuite, kSqlite, kName);
 }  // namespace orrery::store_testing
 
 namespace orrery::store {
@@ -390,28 +391,6 @@ TEST_F(SqliteStoreTest, TheFileShrinksWhenHistoryIsDeleted) {
     EXPECT_LT(pages(), full / 2);
 }
 
-TEST_F(SqliteStoreTest, AFileOfVersionOneShrinksToo) {
-    base::ManualClock clock(at(1'000));
-    {
-        auto database = Database::open(file(), std::chrono::seconds(1), base::system_clock()).value();
-        ASSERT_TRUE(database.execute("PRAGMA auto_vacuum = NONE; VACUUM"));
-        ASSERT_EQ(database.integer("PRAGMA auto_vacuum").value(), 0) << "as files were made then";
-    }
-    auto store = SqliteStore::open(file(), {.clock = &clock}).value();
-    const auto server = store.server("t", "1").value();
-    const auto pages = [&] {
-        auto database = Database::open(file(), std::chrono::seconds(1), base::system_clock()).value();
-        return database.integer("PRAGMA page_count").value().value();
-    };
-    for (std::int64_t minute = 0; minute < 60; ++minute)
-        ASSERT_TRUE(store.append(server, interval(minute * 60, minute * 60 + 60, 2'000), cursor(minute * 60 + 60, 10)));
-    const auto full = pages();
-    clock.advance(std::chrono::hours(24));
-    ASSERT_TRUE(store.roll_up({{std::chrono::seconds(10), std::chrono::hours(1)}}));
-    EXPECT_LT(pages(), full / 2);
-    EXPECT_EQ(store.cursor(server).value()->rows.size(), 10U);
-}
-
 TEST_F(SqliteStoreTest, AFailedBatchLeavesNoTraceInWhatIsRemembered) {
     auto store = open();
     const auto server = store.server("t", "1").value();
@@ -654,27 +633,6 @@ TEST_F(SqliteStoreTest, AFolderThatMayNotBeWrittenIsSaid) {
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
     ::chmod(folder.path.c_str(), 0700);
-}
-
-TEST_F(SqliteStoreTest, AFileThatMayNotBeWrittenIsSaid) {
-    fill(3);
-    const auto content = bytes();
-    ASSERT_EQ(::chmod(file().c_str(), 0444), 0);
-    ASSERT_EQ(::chmod(folder.path.c_str(), 0555), 0);
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-        if (::geteuid() == 0 && ::setuid(65'534) != 0) ::_exit(2);
-        auto opened = SqliteStore::open(file(), {});
-        const auto written = opened ? opened->write(1, {.events = {{at(1), "restart", "server", "Then."}}}) : base::Result<void>();
-        const auto& failure = opened ? written : base::Result<void>(base::unexpected(opened.error()));
-        ::_exit(!failure && failure.error().kind == ErrorKind::io && !failure.error().hint.empty() ? 0 : 1);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-    ::chmod(folder.path.c_str(), 0700);
-    EXPECT_EQ(bytes(), content);
 }
 
 TEST_F(SqliteStoreTest, AFolderInPlaceOfTheFileIsSaid) {

@@ -3,15 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <tuple>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "domain/store.hpp"
+#include "store/samples.hpp"
 
 /// What every backend of domain::Store has to do, written against the interface alone. A backend's test instantiates it:
 ///   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite, testing::Values(StoreBackend{"sqlite", make_place}));
@@ -20,85 +19,6 @@ namespace orrery::store_testing {
 using domain::ActionState;
 using domain::Fingerprint;
 using domain::StatementKey;
-
-/// An empty repository. Each call of `open` gives another connection to it.
-class StorePlace {
-public:
-    virtual ~StorePlace() = default;
-    virtual base::Result<std::unique_ptr<domain::Store>> open(base::Clock& clock) = 0;
-};
-
-struct StoreBackend {
-    std::string name;
-    std::function<std::unique_ptr<StorePlace>()> make_place;
-};
-
-inline base::WallTime at(std::int64_t seconds) {
-    return base::from_unix_ms(1'700'000'000'000 + seconds * 1'000);
-}
-
-inline domain::StatementCounters counters(std::int64_t calls, double exec_ms, std::int64_t rows = 0) {
-    return {.calls = calls, .rows = rows, .exec_ms = exec_ms};
-}
-
-/// Every field with a value of its own.
-inline domain::StatementCounters full_counters(std::int64_t seed) {
-    domain::StatementCounters counters;
-    std::int64_t n = 0;
-    const auto fill = [&]<typename Field>(Field& field) {
-        ++n;
-        if constexpr (std::is_integral_v<Field>)
-            field = seed * 100 + n;
-        else
-            field = static_cast<double>(seed) / 3 + static_cast<double>(n) / 7;
-    };
-    std::apply([&](auto&... field) { (fill(field), ...); }, domain::fields_of(counters));
-    return counters;
-}
-
-inline const StatementKey kOrders{.query_id = -9'000'000'000'000'000'001, .database = 5, .user = 10, .toplevel = true};
-inline const StatementKey kOrdersNested{.query_id = -9'000'000'000'000'000'001, .database = 5, .user = 10, .toplevel = false};
-inline const StatementKey kUsers{.query_id = 7, .database = 4'000'000'000, .user = 11, .toplevel = true};
-inline const Fingerprint kOrdersPrint{0xfedcba9876543210};
-inline const Fingerprint kUsersPrint{0x0123456789abcdef};
-
-inline domain::Recommendation sample_recommendation(const std::string& id) {
-    domain::Recommendation advice;
-    advice.id = id;
-    advice.kind = domain::RecommendationKind::create_index;
-    advice.sql = "CREATE INDEX CONCURRENTLY \"Weird\" ON public.orders USING btree (customer_id)";
-    advice.revert_sql = "DROP INDEX CONCURRENTLY public.\"Weird\"";
-    advice.index = {"public", "Weird"};
-    advice.spec.table = {"public", "orders"};
-    advice.spec.keys = {{"customer_id", "", true, true, "int4_ops"}, {"", "lower(email) -- \"ü\"", false, false, ""}};
-    advice.spec.include = {"total", "state"};
-    advice.spec.predicate = "state = 'open'";
-    advice.spec.unique = true;
-    advice.estimated_size = base::Bytes(1'234'567);
-    advice.benefit_cost = base::PlannerCost(98.5);
-    advice.write_cost = base::PlannerCost(1.25);
-    advice.benefit_percent = 33.5;
-    advice.queries = {{kOrdersPrint, base::PlannerCost(100), base::PlannerCost(4.5)}};
-    advice.why = "orders is searched by customer";
-    return advice;
-}
-
-inline domain::Action sample_action() {
-    domain::Action action;
-    action.recommendation_id = "idx-1";
-    action.target = "db.example:5432/shop";
-    action.kind = domain::RecommendationKind::drop_index;
-    action.index = {"public", "orders_old_idx"};
-    action.sql = "DROP INDEX CONCURRENTLY public.orders_old_idx";
-    action.revert_sql = "CREATE INDEX CONCURRENTLY orders_old_idx ON public.orders USING btree (id)";
-    action.lock_level = "ShareUpdateExclusiveLock on public.orders";
-    action.state = ActionState::planned;
-    action.created = at(1);
-    action.changed = at(2);
-    action.predicted_percent = 12.5;
-    action.note = "";
-    return action;
-}
 
 class StoreSuite : public testing::TestWithParam<StoreBackend> {
 protected:

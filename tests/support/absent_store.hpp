@@ -43,6 +43,15 @@ public:
     base::Result<std::vector<domain::Action>> actions(domain::ServerId) override { return absent(); }
     base::Result<void> save_evaluation(domain::ServerId, const domain::Evaluation&) override { return absent(); }
     base::Result<std::vector<domain::Evaluation>> evaluations(std::int64_t) override { return absent(); }
+    base::Result<std::vector<domain::ServerRecord>> servers() override { return absent(); }
+    base::Result<std::vector<domain::QueryTemplate>> templates() override { return absent(); }
+    base::Result<void> each_interval(domain::ServerId, const domain::Take<domain::QueryLogInterval>&) override { return absent(); }
+    base::Result<void> each_frame(domain::ServerId, const std::string&, const domain::Take<domain::Frame>&) override { return absent(); }
+    base::Result<void> each_plan(domain::ServerId, const domain::Take<domain::PlanSighting>&) override { return absent(); }
+    base::Result<std::vector<std::pair<std::string, std::string>>> states(domain::ServerId) override { return absent(); }
+    base::Result<std::vector<domain::Evaluation>> evaluations_of(domain::ServerId) override { return absent(); }
+    base::Result<void> import_action(domain::ServerId, const domain::Action&) override { return absent(); }
+    base::Result<domain::StoreSummary> summary(const domain::RetentionPolicy&) override { return absent(); }
 
 private:
     static base::Unexpected absent() {

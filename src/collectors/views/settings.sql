@@ -11,6 +11,6 @@
 -- column: source text gauge last
 -- column: pending_restart integer gauge last
 -- from: 13
-SELECT name, CASE WHEN vartype = 'string' AND name ~ '(conninfo|command|passphrase|[.])' THEN hashtext(reset_val)::text ELSE reset_val END,
+SELECT name, CASE WHEN vartype = 'string' AND name ~ '(conninfo|command|passphrase)' THEN hashtext(reset_val)::text ELSE reset_val END,
        coalesce(unit, ''), CASE source WHEN 'session' THEN '' ELSE source END, pending_restart::integer
 FROM pg_catalog.pg_settings WHERE context <> 'internal' AND source NOT IN ('client', 'override')
