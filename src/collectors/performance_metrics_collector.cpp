@@ -53,10 +53,6 @@ PerformanceMetricsCollector::Paced PerformanceMetricsCollector::paced(const std:
     return {name, share, Pacer(pace)};
 }
 
-bool PerformanceMetricsCollector::due(const Paced& paced) const {
-    return options_.everything || paced.pacer.due(clock_->steady());
-}
-
 steady_clock::time_point PerformanceMetricsCollector::next() const {
     const auto now = clock_->steady();
     auto next = options_.host ? host_paced_.pacer.next().value_or(now) : steady_clock::time_point::max();
@@ -68,7 +64,8 @@ steady_clock::time_point PerformanceMetricsCollector::next() const {
 Result<Reading> PerformanceMetricsCollector::collect(const std::stop_token& stop) {
     if (stop.stop_requested()) return cancelled();
     Reading reading;
-    if (!options_.everything && clock_->steady() < next()) return reading;
+    round_ = clock_->steady();
+    if (!options_.everything && round_ < next()) return reading;
     ORRERY_TRY(look_around(reading));
     bool hopeless = false;
     const auto settle = [&](const std::string& name, Result<void> done) {
@@ -76,10 +73,13 @@ Result<Reading> PerformanceMetricsCollector::collect(const std::stop_token& stop
         hopeless = done.error().kind == ErrorKind::connection || done.error().kind == ErrorKind::cancelled;
         reading.failures.push_back({name, std::move(done).error()});
     };
+    const auto due = [&](const Paced& paced) {
+        return !hopeless && !stop.stop_requested() && (options_.everything || paced.pacer.due(round_));
+    };
     // When it is stopped, what was read so far is handed over: its growth would not be told again.
     for (auto& item : classes_)
-        if (!hopeless && !stop.stop_requested() && due(item.paced)) settle(item.view->series, read(item, reading));
-    if (!hopeless && !stop.stop_requested() && options_.host && due(host_paced_)) settle(host_paced_.name, read_host(reading));
+        if (due(item.paced)) settle(item.view->series, read(item, reading));
+    if (options_.host && due(host_paced_)) settle(host_paced_.name, read_host(reading));
     if (options_.everything || !std::exchange(state_taken_, true))
         reading.batch.state.emplace_back(kState, options_.everything ? state() : std::string());
     return reading;
@@ -163,16 +163,15 @@ Result<void> PerformanceMetricsCollector::look_around(Reading& reading) {
 Result<void> PerformanceMetricsCollector::read(Class& item, Reading& reading) {
     const auto* variant = item.view->variant_for(session_->server_version());
     if (variant == nullptr) return {};
-    const auto start = clock_->steady();
     const auto taken = clock_->now();
     Milliseconds took{};
     auto answer = ask(domain::mark_own(variant->sql), reading, took);
     auto frame = answer ? item.reading.add(*answer, taken) : base::unexpected(std::move(answer).error());
     if (!frame) {
-        item.paced.pacer.failed(start, std::max(took - way_, Milliseconds{}));
+        item.paced.pacer.failed(round_, std::max(took - way_, Milliseconds{}));
         return base::unexpected(std::move(frame).error());
     }
-    pace(item.paced, start, took, reading);
+    pace(item.paced, took, reading);
     if (!*frame) return {};
     if (item.view->series == kSettings) tell_settings(**frame, reading);
     reading.batch.frames.push_back(std::move(**frame));
@@ -188,11 +187,11 @@ Result<void> PerformanceMetricsCollector::read_host(Reading& reading) {
     reading.server_time += took;
     reading.longest_statement = std::max(reading.longest_statement, took);
     if (!frames) {
-        host_paced_.pacer.failed(start, std::max(took - way_, Milliseconds{}));
+        host_paced_.pacer.failed(round_, std::max(took - way_, Milliseconds{}));
         host_.look_again();
         return base::unexpected(std::move(frames).error());
     }
-    pace(host_paced_, start, took, reading);
+    pace(host_paced_, took, reading);
     if (access->source != HostSource::none) host_told_.clear();
     if (access->source == HostSource::none && std::exchange(host_told_, access->reason) != access->reason)
         reading.notes.push_back(access->reason);
@@ -200,10 +199,10 @@ Result<void> PerformanceMetricsCollector::read_host(Reading& reading) {
     return {};
 }
 
-void PerformanceMetricsCollector::pace(Paced& paced, steady_clock::time_point start, Milliseconds took, Reading& reading) {
+void PerformanceMetricsCollector::pace(Paced& paced, Milliseconds took, Reading& reading) {
     const bool warm = std::exchange(paced.warm, true);
     const auto cost = warm ? std::max(took - way_, Milliseconds{}) : Milliseconds{};
-    paced.pacer.ran(start, cost);
+    paced.pacer.ran(round_, cost);
     const bool slowed = paced.pacer.slowed();
     if (slowed) {
         auto text = fmt::format("Reading {} costs the server {}, more than its share of {:g} % of a core: it is read every {}.", paced.name,

@@ -70,12 +70,11 @@ private:
         Paced paced;
     };
     [[nodiscard]] Paced paced(const std::string& name, std::chrono::milliseconds every, double share) const;
-    [[nodiscard]] bool due(const Paced& paced) const;
     base::Result<void> look_around(Reading& reading);
     base::Result<domain::SqlRows> ask(const std::string& sql, Reading& reading, base::Milliseconds& took);
     base::Result<void> read(Class& item, Reading& reading);
     base::Result<void> read_host(Reading& reading);
-    void pace(Paced& paced, std::chrono::steady_clock::time_point start, base::Milliseconds took, Reading& reading);
+    void pace(Paced& paced, base::Milliseconds took, Reading& reading);
     [[nodiscard]] std::string state() const;
     void tell_settings(const domain::Frame& frame, Reading& reading);
 
@@ -84,7 +83,8 @@ private:
     PerformanceOptions options_;
     bool identifier_ = true;  // pg_control_system() may be read
     std::optional<ServerMoment> moment_;
-    base::Milliseconds way_{};  // what the trivial statement took in this round
+    std::chrono::steady_clock::time_point round_{};  // its start, for all pacers: what is due together stays together
+    base::Milliseconds way_{};                       // what the trivial statement took in this round
     std::vector<Class> classes_;
     bool state_taken_ = false;  // off the store, by the first round
     HostMetrics host_;

@@ -115,6 +115,17 @@ TEST_F(Performance, ReadsEachViewWithItsOwnPeriod) {
     EXPECT_EQ(asked("pg_stat_archiver"), 2);
 }
 
+TEST_F(Performance, WhatIsDueTogetherStaysTogether) {
+    session.way = 7ms;
+    collect();
+    clock.advance(collector.next() - clock.steady());
+    collect();
+    EXPECT_EQ(asked(kMoment), 2);
+    EXPECT_EQ(asked(kDatabase), 2);
+    EXPECT_EQ(asked(kWal), 2);
+    EXPECT_GT(collector.next() - clock.steady(), 9s);
+}
+
 TEST_F(Performance, EverythingOnceIsEverythingAtEachCall) {
     PerformanceMetricsCollector all(session, clock, {.everything = true, .host = false});
     ASSERT_TRUE(all.collect());
