@@ -214,11 +214,23 @@ bool is_error(LogKind kind) {
     return kind == LogKind::error || kind == LogKind::fatal || kind == LogKind::panic || kind == LogKind::deadlock;
 }
 
+/// The text of a plan's query begins behind its key, in whatever quotes and escapes.
+std::string_view query_of_plan(std::string_view plan) {
+    constexpr std::string_view kKey = "Query Text";
+    plan = plan.substr(0, 300);
+    const auto key = plan.find(kKey);
+    if (key == std::string_view::npos) return {};
+    plan.remove_prefix(key + kKey.size());
+    plan.remove_prefix(std::min(plan.find_first_not_of("\\\": "), plan.size()));
+    return plan;
+}
+
 bool is_own(const LogRecord& record, const LogFinding& finding) {
     if (record.application.raw().starts_with("orrery/")) return true;
-    if (finding.kind == LogKind::connection) return record.message.raw().find("application_name=orrery/") != std::string_view::npos;
-    if (finding.text_at > 0 && finding.kind != LogKind::plan && domain::is_marked_own(record.message.raw().substr(finding.text_at, 100)))
-        return true;
+    const auto message = record.message.raw();
+    if (finding.kind == LogKind::connection) return message.find("application_name=orrery/") != std::string_view::npos;
+    if (finding.kind == LogKind::plan) return domain::is_marked_own(query_of_plan(message.substr(finding.text_at)));
+    if (finding.text_at > 0 && domain::is_marked_own(message.substr(finding.text_at, 100))) return true;
     return !record.statement.empty() && domain::is_marked_own(record.statement.raw().substr(0, 100));
 }
 
@@ -396,9 +408,7 @@ void ServerLogDigest::add_plan(const LogRecord& record, const LogFinding& findin
             ++plans_unread_;
         return;
     }
-    if (domain::is_marked_own(logged->query_text)) return;
-    LogRecord plain = record;
-    const auto fingerprint = fingerprint_of(plain, LogText(logged->query_text, LogText::Escaping::none));
+    const auto fingerprint = fingerprint_of(record, LogText(logged->query_text, LogText::Escaping::none));
     if (fingerprint.value == 0) {
         ++plans_left_out_;
         return;
