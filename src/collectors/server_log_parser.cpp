@@ -354,9 +354,12 @@ std::size_t LogParser::parse_csv(std::string_view bytes, bool last, const Sink& 
         if (entry.outcome == CsvEntry::Outcome::unfinished && too_long && tell_csv(entry.fields.data(), entry.count, true, sink))
             return give_up(bytes);
         ++damage_.malformed;
-        skipping_ = !last;
-        mid_line_ = !bytes.ends_with('\n');
-        return bytes.size();
+        if (last) return bytes.size();
+        // Its last line may be the beginning of the next entry, not whole yet.
+        skipping_ = true;
+        const auto end = bytes.rfind('\n');
+        mid_line_ = end == std::string_view::npos || end < position;
+        return mid_line_ ? bytes.size() : end + 1;
     }
     return position;
 }

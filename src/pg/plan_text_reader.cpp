@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <iterator>
 #include <optional>
 #include <type_traits>
@@ -60,7 +61,7 @@ public:
     std::optional<double> number() {
         double value = 0;
         const auto read = std::from_chars(text_.data(), text_.data() + text_.size(), value);
-        if (read.ec != std::errc()) return {};
+        if (read.ec != std::errc() || !std::isfinite(value)) return {};
         text_.remove_prefix(static_cast<std::size_t>(read.ptr - text_.data()));
         return value;
     }
@@ -304,9 +305,9 @@ class Taker {
 public:
     Taker(PlanNode& node, std::string_view value) : node_(&node), value_(value) {}
 
-    void operator()(std::string PlanNode::*member) const { node_->*member = valid_utf8(value_); }
+    void operator()(std::string PlanNode::*member) const { node_->*member = value_; }
     void operator()(std::string NodeDetails::*member) const { node_->details.*member = value_; }
-    void operator()(std::vector<std::string> PlanNode::*member) const { node_->*member = split_list(valid_utf8(value_)); }
+    void operator()(std::vector<std::string> PlanNode::*member) const { node_->*member = split_list(value_); }
     void operator()(bool PlanNode::*member) const { node_->*member = value_ == "true"; }
     void operator()(int PlanNode::*member) const { node_->*member = small().value_or(0); }
     void operator()(std::optional<int> PlanNode::*member) const { node_->*member = small(); }
@@ -553,7 +554,7 @@ std::string_view TreeReader::next_logical_line(std::string_view line) {
 
 base::Result<void> TreeReader::add_node(std::string_view content, std::size_t column) {
     PlanNode node;
-    if (!take_node_line(content, node)) return corrupt(fmt::format("This is no line of a node: {}", valid_utf8(content.substr(0, 60))));
+    if (!take_node_line(content, node)) return corrupt(fmt::format("This is no line of a node: {}", content.substr(0, 60)));
     if (++nodes_ > kMaxPlanNodes) return too_large(fmt::format("It has more than {} nodes.", kMaxPlanNodes));
     while (!levels_.empty() && levels_.back().column + 4 >= column) levels_.pop_back();
     if (levels_.empty()) return corrupt("A node stands beside the first one.");
@@ -567,7 +568,7 @@ base::Result<void> TreeReader::add_node(std::string_view content, std::size_t co
 
 void TreeReader::take_inner_line(std::string_view content, std::size_t column) {
     for (const std::string_view word : {"InitPlan ", "SubPlan ", "CTE "})
-        if (content.starts_with(word)) label_ = valid_utf8(content);
+        if (content.starts_with(word)) label_ = content;
     if (!label_.empty()) return;
     // What stands deeper belongs to one worker.
     auto& level = levels_.back();
@@ -716,6 +717,7 @@ base::Result<LoggedPlan> read_json(std::string_view document) {
 
 base::Result<domain::Plan> parse_text_plan(std::string_view text) {
     if (text.size() > kMaxPlanBytes) return too_large(fmt::format("It has {} bytes; the limit is {}.", text.size(), kMaxPlanBytes));
+    if (!is_valid_utf8(text)) return TreeReader().read(valid_utf8(text));
     return TreeReader().read(text);
 }
 
