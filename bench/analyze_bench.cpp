@@ -25,7 +25,7 @@ namespace {
 
 constexpr int kMixes = 200, kPlanted = 300, kInnocent = 400;
 // The models are fitted to the one, and judged on the other: other scales, other data, other texts.
-constexpr bench::RecordingOptions kTraining{1, 0.02, 1}, kTrial{10, 0.1, 2};
+constexpr bench::RecordingOptions kTraining{1, 0.02, 1}, kTrial{10, 0.05, 2};
 
 analyzers::Features features_of(const bench::RecordedStatement& item) {
     auto features = analyzers::counter_features(item.counters, 0);
