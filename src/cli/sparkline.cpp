@@ -46,8 +46,8 @@ Range range_of(const Values& values) {
 
 /// 0..levels-1.
 std::size_t level(double value, const Range& range, std::size_t levels) {
+    if (std::isinf(value)) return value > 0 ? levels - 1 : 0;
     const double share = range.high > range.low ? (value - range.low) / (range.high - range.low) : 0;
-    if (std::isnan(share)) return value > 0 ? levels - 1 : 0;  // an infinity in a flat range
     return static_cast<std::size_t>(std::clamp(std::ceil(share * static_cast<double>(levels)) - 1, 0.0, static_cast<double>(levels - 1)));
 }
 
