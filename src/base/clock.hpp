@@ -31,6 +31,8 @@ public:
     [[nodiscard]] std::chrono::steady_clock::time_point steady() const override;
     bool sleep_for(std::chrono::nanoseconds duration, const std::stop_token& stop) override;
     void advance(std::chrono::nanoseconds duration) { elapsed_ += duration; }
+    /// Sets the wall clock, back or ahead; steady time goes on.
+    void step(std::chrono::nanoseconds by) { start_ += std::chrono::duration_cast<WallTime::duration>(by); }
 
 private:
     WallTime start_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/random.hpp"
+#include "collectors/query_log_events.hpp"
 #include "sql/statement.hpp"
 
 namespace orrery::collectors {
@@ -20,6 +21,7 @@ using domain::StatementKey;
 namespace {
 
 constexpr int kSnapshotAttempts = 3;
+constexpr std::chrono::hours kEvictionsTold{1};
 
 base::Unexpected cancelled() {
     return base::unexpected(ErrorKind::cancelled, "collecting was stopped");
@@ -68,11 +70,7 @@ Result<RoundReport> QueryLogCollector::collect_once(const std::stop_token& stop)
     if (stop.stop_requested()) return cancelled();
     Round round;
     ORRERY_TRY(prepare(round));
-    if (auto read = read_snapshot(round); !read) {
-        if (extension_.installed) return base::unexpected(std::move(read).error());
-        ORRERY_TRY(prepare(round));  // it was moved or updated since
-        ORRERY_TRY(read_snapshot(round));
-    }
+    ORRERY_TRY(read_same_server(round));
     round.report.server = server_;
     if (stop.stop_requested()) return cancelled();
     if (auto learnt = learn_texts(round); !learnt)  // the counters are worth keeping without
@@ -82,7 +80,7 @@ Result<RoundReport> QueryLogCollector::collect_once(const std::stop_token& stop)
     return std::move(round.report);
 }
 
-/// Once per collector, and again after the extension changed: finds the extension, the server's record and what is known of it.
+/// Once per collector, and again after the extension or the server's version changed: what may be read and how.
 Result<void> QueryLogCollector::prepare(Round& round) {
     if (extension_.installed) return {};
     ORRERY_ASSIGN(const auto found, ask(round, extension_sql()));
@@ -94,19 +92,41 @@ Result<void> QueryLogCollector::prepare(Round& round) {
     if (!extension.has("total_exec_time"))
         return base::unexpected(ErrorKind::unsupported, "pg_stat_statements is older than 1.8", "It has no column total_exec_time.",
                                 "As its owner: ALTER EXTENSION pg_stat_statements UPDATE;");
-    std::string identifier;
-    if (const auto control = ask(round, domain::mark_own("SELECT system_identifier FROM pg_catalog.pg_control_system()")); control)
-        identifier = control->text(0, 0);
-    ORRERY_ASSIGN(server_, store_->server(session_->target(), identifier));
-    ORRERY_ASSIGN(const auto statements, store_->known_statements(server_));
+    extension_ = extension;
+    extension_.system = ask(round, system_sql()).has_value();
+    extension_.timeline = ask(round, timeline_sql()).has_value();
+    return {};
+}
+
+/// The record of the server that answers now, and what is known of it.
+Result<void> QueryLogCollector::find_server(Round& round) {
+    const auto& identifier = round.snapshot.system_identifier;
+    if (server_ != 0 && identifier_ == identifier) return {};
+    ORRERY_ASSIGN(const auto server, store_->server(session_->target(), identifier));
+    ORRERY_ASSIGN(const auto statements, store_->known_statements(server));
+    server_ = server;
+    identifier_ = identifier;
+    written_.reset();
     known_.clear();
     own_.clear();
     for (const auto& statement : statements) {
         known_.emplace(statement.key, statement.fingerprint);
         if (statement.fingerprint.value == 0) own_.insert(statement.key);
     }
-    extension_ = extension;
     return {};
+}
+
+/// A reading, and anew when the extension was moved or updated, or another major answers, since it was looked at.
+Result<void> QueryLogCollector::read_same_server(Round& round) {
+    for (bool again = false;; again = true) {
+        auto read = read_snapshot(round);
+        if (!read && (extension_.installed || again)) return read;
+        if (read && extension_.major == session_->server_version() / 10'000) break;
+        if (again) return base::unexpected(ErrorKind::conflict, "the server changed again while it was read");
+        extension_.installed = false;
+        ORRERY_TRY(prepare(round));
+    }
+    return find_server(round);
 }
 
 /// Head, counters, head again. A reset in between would leave it open on which side of it the counters are: then all is read anew.
@@ -116,7 +136,7 @@ Result<void> QueryLogCollector::read_snapshot(Round& round) {
         snapshot = {};
         snapshot.cursor.taken = clock_->now();
         ORRERY_ASSIGN(const auto head, ask(round, head_sql(extension_)));
-        read_head(head, snapshot.cursor);
+        read_head(extension_, head, snapshot);
         {
             ORRERY_ASSIGN(const auto counters, ask(round, counters_sql(extension_)));
             round.report.hidden = read_counters(counters, snapshot.cursor);
@@ -197,22 +217,66 @@ Result<void> QueryLogCollector::remember(const std::vector<StatementText>& texts
 
 Result<void> QueryLogCollector::write(Round& round) {
     auto& report = round.report;
+    auto& snapshot = round.snapshot;
     ORRERY_ASSIGN(const auto previous, store_->cursor(server_));
-    const auto interval = previous ? diff(*previous, round.snapshot, own_) : std::nullopt;
+    keep_time(previous, snapshot);
+    if (previous) compare_databases(*previous, snapshot);
+    const auto interval = previous ? diff(*previous, snapshot, own_) : std::nullopt;
+    ORRERY_TRY(write_events(previous, round, interval.has_value()));
     if (!interval) {
         report.baseline = true;
-        return store_->save_cursor(server_, round.snapshot.cursor);
+        ORRERY_TRY(store_->save_cursor(server_, snapshot.cursor));
+        finish(snapshot);
+        return {};
     }
     report.active = interval->deltas.size();
     report.lower_bound = interval->lower_bound;
     if (interval->total_exec_ms > 0) report.coverage_percent = 100 * interval->known_exec_ms / interval->total_exec_ms;
-    return store_->append(server_, *interval, round.snapshot.cursor);
+    ORRERY_TRY(store_->append(server_, *interval, snapshot.cursor));
+    finish(snapshot);
+    return {};
+}
+
+void QueryLogCollector::keep_time(const std::optional<domain::QueryLogCursor>& previous, QueryLogSnapshot& snapshot) const {
+    if (!previous) return;
+    const auto elapsed = written_ == previous->taken ? clock_->steady() - written_steady_ : std::chrono::nanoseconds(0);
+    snapshot.cursor.taken = time_after(previous->taken, snapshot.cursor.taken, elapsed);
+}
+
+/// Databases one by one, when the previous reading was ours: the store keeps their sum only.
+void QueryLogCollector::compare_databases(const domain::QueryLogCursor& previous, QueryLogSnapshot& snapshot) const {
+    if (written_ == previous.taken) snapshot.database_growth_ms = database_growth_ms(databases_, snapshot.databases);
+}
+
+Result<void> QueryLogCollector::write_events(const std::optional<domain::QueryLogCursor>& previous, Round& round, bool comparable) {
+    auto& events = round.report.events;
+    const auto& before = scope_.empty() && previous ? previous->scope : scope_;
+    if (!before.empty()) events = scope_events(before, round.snapshot.cursor);
+    if (comparable)
+        for (auto& event : counter_events(*previous, round.snapshot)) {
+            if (event.kind == "evictions") {
+                if (next_evictions_ && clock_->steady() < *next_evictions_) continue;
+                next_evictions_ = clock_->steady() + kEvictionsTold;
+            }
+            events.push_back(std::move(event));
+        }
+    if (events.empty()) return {};
+    return store_->write(server_, {.frames = {}, .plans = {}, .events = events, .state = {}});
+}
+
+void QueryLogCollector::finish(const QueryLogSnapshot& snapshot) {
+    scope_ = snapshot.cursor.scope;
+    databases_ = snapshot.databases;
+    written_ = snapshot.cursor.taken;
+    written_steady_ = clock_->steady();
 }
 
 Result<domain::SqlRows> QueryLogCollector::ask(Round& round, const std::string& sql, std::span<const domain::SqlParameter> parameters) {
     const auto start = clock_->steady();
     auto answer = session_->query(sql, parameters);
-    round.report.server_time += clock_->steady() - start;
+    const base::Milliseconds taken = clock_->steady() - start;
+    round.report.server_time += taken;
+    round.report.longest_statement = std::max(round.report.longest_statement, taken);
     if (!answer) return base::unexpected(explained(std::move(answer).error()));
     return answer;
 }
@@ -233,6 +297,11 @@ Error QueryLogCollector::explained(Error error) {
         extension_.installed = false;  // dropped, moved or updated: to be looked for again
     }
     return error;
+}
+
+base::WallTime time_after(base::WallTime previous, base::WallTime now, std::chrono::nanoseconds elapsed) {
+    const auto half = std::max(elapsed, std::chrono::nanoseconds(0)) / 2;
+    return std::max(now, previous + std::chrono::duration_cast<base::WallTime::duration>(half));
 }
 
 }  // namespace orrery::collectors

@@ -37,7 +37,9 @@ struct RoundReport {
     bool lower_bound = false;                ///< more may have happened than was counted
     bool baseline = false;                   ///< nothing to compare with yet (or any more): only the cursor was kept
     base::Milliseconds server_time{};        ///< spent waiting for the target's answers
-    std::vector<std::string> notes;          ///< what is amiss, with the SQL that mends it
+    base::Milliseconds longest_statement{};
+    std::vector<domain::Event> events;  ///< restarts, resets, failovers, ...; stored already
+    std::vector<std::string> notes;     ///< what is amiss, with the SQL that mends it
 };
 
 /// Reads pg_stat_statements into the store: exact deltas by statement (see `diff`), and the redacted text of each statement once.
@@ -47,6 +49,10 @@ struct RoundReport {
 /// Coverage is the time of the known statements over the time that all databases spent in statements (pg_stat_database.active_time,
 /// 14 and later, without ours): what is missing are parsing and sending, statements evicted or failed, and those hidden from this role.
 /// Orrery's own statements (domain::mark_own) count on neither side. Errors leave the store as it was: the next round covers the time.
+/// Events are written before the interval, with times and words that follow from the two readings alone: a round that fails in between
+/// writes the same ones again, which changes nothing. Evictions are told once an hour.
+/// When another cluster answers (its system identifier differs), rounds go on under a record of its own. When our clock was set back,
+/// intervals go on at half its speed until it has caught up, so that they never overlap.
 /// One thread at a time.
 class QueryLogCollector {
 public:
@@ -59,10 +65,16 @@ public:
 private:
     struct Round;
     base::Result<void> prepare(Round& round);
+    base::Result<void> find_server(Round& round);
     base::Result<void> read_snapshot(Round& round);
+    base::Result<void> read_same_server(Round& round);
     base::Result<void> learn_texts(Round& round);
     base::Result<void> remember(const std::vector<StatementText>& texts);
     base::Result<void> write(Round& round);
+    void compare_databases(const domain::QueryLogCursor& previous, QueryLogSnapshot& snapshot) const;
+    base::Result<void> write_events(const std::optional<domain::QueryLogCursor>& previous, Round& round, bool comparable);
+    void keep_time(const std::optional<domain::QueryLogCursor>& previous, QueryLogSnapshot& snapshot) const;
+    void finish(const QueryLogSnapshot& snapshot);
     [[nodiscard]] std::vector<domain::StatementKey> unknown_keys(const domain::QueryLogCursor& cursor) const;
     base::Result<domain::SqlRows> ask(Round& round, const std::string& sql, std::span<const domain::SqlParameter> parameters = {});
     base::Error explained(base::Error error);  // adds what to do
@@ -73,9 +85,19 @@ private:
     QueryLogOptions options_;
     StatementsExtension extension_;
     domain::ServerId server_ = 0;
+    std::string identifier_;  // of the server's record
+    std::string scope_;       // of the newest round
     std::unordered_map<domain::StatementKey, domain::Fingerprint, StatementKeyHash> known_;
     StatementKeySet own_;
-    std::optional<std::chrono::steady_clock::time_point> next_texts_;
+    std::optional<std::chrono::steady_clock::time_point> next_texts_, next_evictions_;
+    // Of the newest round that was written by this object:
+    std::optional<base::WallTime> written_;
+    std::chrono::steady_clock::time_point written_steady_;
+    std::vector<DatabaseTime> databases_;
 };
+
+/// The time to note for a reading when the clock shows `now` and `elapsed` has passed since the one before, noted as `previous`: `now`, or
+/// while that lies in the past (the clock was set back) half the elapsed time after `previous`.
+base::WallTime time_after(base::WallTime previous, base::WallTime now, std::chrono::nanoseconds elapsed);
 
 }  // namespace orrery::collectors

@@ -57,11 +57,12 @@ bool both_known(std::int64_t a, std::int64_t b) {
     return a != 0 && b != 0;
 }
 
-/// The postmaster, or the reset, is another one than at the last reading and yet older than it.
+/// The postmaster, or the reset, is another one than at the last reading and yet older than it. Without times of resets any other
+/// postmaster may be another server's, with counters of its own.
 bool other_server(const QueryLogCursor& before, const QueryLogCursor& now) {
-    const bool other_postmaster = now.postmaster_us != before.postmaster_us && now.postmaster_us <= before.server_us;
-    const bool other_reset =
-        both_known(now.reset_us, before.reset_us) && now.reset_us != before.reset_us && now.reset_us <= before.server_us;
+    const bool resets_told = both_known(now.reset_us, before.reset_us);
+    const bool other_postmaster = now.postmaster_us != before.postmaster_us && (now.postmaster_us <= before.server_us || !resets_told);
+    const bool other_reset = resets_told && now.reset_us != before.reset_us && now.reset_us <= before.server_us;
     return other_postmaster || other_reset;
 }
 
@@ -79,22 +80,38 @@ Disturbance disturbance(const QueryLogCursor& before, const QueryLogSnapshot& no
     found.vanished = static_cast<std::size_t>(still_there) < earlier.size();
     if (both_known(before.reset_us, now.cursor.reset_us)) {
         found.reset = before.reset_us != now.cursor.reset_us;
-        found.unseen = before.evictions != now.evictions_after;
+        // A restart with a smaller pg_stat_statements.max evicts without counting it.
+        const bool restarted = before.postmaster_us != now.cursor.postmaster_us;
+        found.unseen = before.evictions != now.evictions_after || (restarted && found.vanished);
     } else {
-        found.unseen = found.vanished || before.postmaster_us != now.cursor.postmaster_us;
+        found.unseen = found.vanished;
     }
     return found;
 }
 
 domain::StatementDelta delta_of(const QueryLogCursor::Row* before, const QueryLogCursor::Row& now, const Disturbance& disturbed) {
     if (before == nullptr || disturbed.reset) return {now.key, now.counters, disturbed.reset || disturbed.unseen};
-    const bool told = both_known(before->since_us, now.since_us);
-    const bool same_entry = (!told || before->since_us == now.since_us) && continues(before->counters, now.counters);
+    const bool told = before->since_us > 0 && now.since_us > 0;
+    const bool same_mark = before->since_us != 0 && before->since_us == now.since_us;
+    const bool same_entry = (!told || same_mark) && continues(before->counters, now.counters);
     if (!same_entry) return {now.key, now.counters, true};
-    return {now.key, now.counters - before->counters, disturbed.unseen && !told};
+    return {now.key, now.counters - before->counters, disturbed.unseen && !same_mark};
 }
 
 }  // namespace
+
+double database_growth_ms(const std::vector<DatabaseTime>& before, const std::vector<DatabaseTime>& now) {
+    std::unordered_map<domain::Oid, const DatabaseTime*> earlier;
+    for (const auto& database : before) earlier.emplace(database.database, &database);
+    double growth = 0;
+    for (const auto& database : now) {
+        const auto found = earlier.find(database.database);
+        const bool goes_on =
+            found != earlier.end() && found->second->reset_us == database.reset_us && database.active_ms >= found->second->active_ms;
+        growth += database.active_ms - (goes_on ? found->second->active_ms : 0);
+    }
+    return growth;
+}
 
 std::size_t StatementKeyHash::operator()(const domain::StatementKey& key) const {
     // The server's query_id is a hash already; the others only have to move it.
@@ -129,8 +146,10 @@ std::optional<domain::QueryLogInterval> diff(const QueryLogCursor& previous, con
         interval.lower_bound = interval.lower_bound || delta.lower_bound;
         interval.deltas.push_back(std::move(delta));
     }
-    const double before_ms = previous.database_exec_ms, now_ms = now.cursor.database_exec_ms;
-    const double database_ms = now_ms >= before_ms ? now_ms - before_ms : now_ms;
+    const double summed = std::max(0.0, now.cursor.database_exec_ms - previous.database_exec_ms);  // less when a database was dropped
+    // Started and reset since: where system identifiers cannot be read, that may be another server, whose databases did not grow here.
+    const bool begun_anew = disturbed.reset && previous.postmaster_us != now.cursor.postmaster_us;
+    const double database_ms = begun_anew ? 0 : now.database_growth_ms.value_or(summed);
     interval.total_exec_ms = std::max(interval.known_exec_ms, database_ms - own_ms);
     return interval;
 }

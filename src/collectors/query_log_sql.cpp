@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string_view>
 #include <tuple>
 
+#include "collectors/query_log_events.hpp"
 #include "domain/catalog.hpp"
 
 namespace orrery::collectors {
@@ -108,6 +110,34 @@ std::string key_columns(const StatementsExtension& extension) {
     return fmt::format("s.queryid, s.dbid, s.userid, {}", extension.has("toplevel") ? "s.toplevel" : "true");
 }
 
+/// What tells an entry from another one of the same key: see QueryLogCursor::Row::since_us.
+std::string birth_of(const StatementsExtension& extension) {
+    if (extension.has("stats_since")) return microseconds("s.stats_since");
+    return "-1 - ((pg_catalog.hashfloat8extended(s.min_exec_time, 0) # pg_catalog.hashfloat8extended(s.max_exec_time, 1)) & "
+           "9223372036854775807)";
+}
+
+/// The file that WAL goes to begins with the timeline; a standby writes none.
+constexpr auto kTimeline =
+    "CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'standby' "
+    "ELSE pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END";
+
+/// "5 123.5 0,16384 7 1700000000000000": database, time, reset.
+std::vector<DatabaseTime> database_times(std::string_view list) {
+    std::vector<DatabaseTime> times;
+    const char* at = list.data();
+    const char* const end = at + list.size();
+    while (at < end) {
+        DatabaseTime time;
+        at = std::from_chars(at, end, time.database).ptr;
+        if (at < end) at = std::from_chars(at + 1, end, time.active_ms).ptr;
+        if (at < end) at = std::from_chars(at + 1, end, time.reset_us).ptr;
+        times.push_back(time);
+        while (at < end && *at++ != ',') {}
+    }
+    return times;
+}
+
 domain::StatementKey key_at(const SqlRows& rows, std::size_t row) {
     return {.query_id = rows.integer(row, 0),
             .database = static_cast<domain::Oid>(rows.integer(row, 1)),
@@ -137,33 +167,55 @@ StatementsExtension read_extension(const SqlRows& rows, int server_version) {
                                   .schema = domain::quote_identifier(rows.text(0, 0)),
                                   .columns = rows.array(0, 2),
                                   .info = rows.boolean(0, 3),
-                                  .active_time = server_version >= 140'000};
+                                  .active_time = server_version >= 140'000,
+                                  .major = server_version / 10'000};
     std::sort(extension.columns.begin(), extension.columns.end());
     return extension;
+}
+
+std::string system_sql() {
+    return domain::mark_own("SELECT system_identifier FROM pg_catalog.pg_control_system()");
+}
+
+std::string timeline_sql() {
+    return domain::mark_own(fmt::format("SELECT {}", kTimeline));
 }
 
 std::string head_sql(const StatementsExtension& extension) {
     // statement_timestamp(), not clock_timestamp(): it is earlier than everything read here.
     return domain::mark_own(fmt::format(
-        "SELECT {}, {}, {}, {}, CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN 'all' "
-        "ELSE 'role ' || (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user) END{}",
+        "SELECT {}, {}, {}, CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN 'all' "
+        "ELSE 'role ' || (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user) END, {}, {}, {}{}",
         microseconds("pg_catalog.statement_timestamp()"), microseconds("pg_catalog.pg_postmaster_start_time()"), info_columns(extension),
-        extension.active_time ? "(SELECT coalesce(sum(active_time), 0) FROM pg_catalog.pg_stat_database)" : "0", info_source(extension)));
+        extension.system ? "(SELECT system_identifier FROM pg_catalog.pg_control_system())" : "''", extension.timeline ? kTimeline : "''",
+        extension.active_time ? fmt::format("(SELECT pg_catalog.string_agg(datid || ' ' || active_time || ' ' || {}, ',') FROM "
+                                            "pg_catalog.pg_stat_database WHERE active_time > 0)",
+                                            microseconds("stats_reset"))
+                              : "''",
+        info_source(extension)));
 }
 
-void read_head(const SqlRows& rows, domain::QueryLogCursor& cursor) {
+void read_head(const StatementsExtension& extension, const SqlRows& rows, QueryLogSnapshot& snapshot) {
+    auto& cursor = snapshot.cursor;
     cursor.server_us = rows.integer(0, 0);
     cursor.postmaster_us = rows.integer(0, 1);
     cursor.reset_us = rows.integer(0, 2);
     cursor.evictions = rows.integer(0, 3);
-    cursor.database_exec_ms = rows.real(0, 4);
-    cursor.scope = rows.text(0, 5);
+    snapshot.system_identifier = rows.text(0, 5);
+    cursor.scope = ServerScope{.rights = std::string(rows.text(0, 4)),
+                               .system = snapshot.system_identifier,
+                               .timeline = std::string(rows.text(0, 6)),
+                               .major = extension.major,
+                               .columns = extension.columns.size()}
+                       .text();
+    snapshot.databases = database_times(rows.text(0, 7));
+    cursor.database_exec_ms = 0;
+    for (const auto& database : snapshot.databases) cursor.database_exec_ms += database.active_ms;
 }
 
 std::string counters_sql(const StatementsExtension& extension) {
     return domain::mark_own(fmt::format("SELECT {}, {}, {} FROM {}.pg_stat_statements(false) s", key_columns(extension),
-                                        extension.has("stats_since") ? microseconds("s.stats_since") : "0", counter_columns(extension),
-                                        extension.schema));
+                                        birth_of(extension), counter_columns(extension), extension.schema));
 }
 
 std::size_t read_counters(const SqlRows& rows, domain::QueryLogCursor& cursor) {

@@ -19,6 +19,9 @@ struct StatementsExtension {
     std::vector<std::string> columns;  ///< of the view, sorted
     bool info = false;                 ///< has pg_stat_statements_info (1.9)
     bool active_time = false;          ///< the server's pg_stat_database has active_time (14)
+    int major = 0;                     ///< of the server
+    bool system = false;               ///< the system identifier may be read
+    bool timeline = false;             ///< ... and the timeline
 
     [[nodiscard]] bool has(const std::string& column) const;
 };
@@ -27,9 +30,13 @@ struct StatementsExtension {
 std::string extension_sql();
 StatementsExtension read_extension(const domain::SqlRows& rows, int server_version);
 
-/// One row: the server's clocks, resets, evictions, database time and the scope; read before the counters.
+/// One row each, or an error where the role may not ask.
+std::string system_sql();
+std::string timeline_sql();
+
+/// One row: the server's clocks, resets, evictions, identity and the time of its databases; read before the counters.
 std::string head_sql(const StatementsExtension& extension);
-void read_head(const domain::SqlRows& rows, domain::QueryLogCursor& cursor);
+void read_head(const StatementsExtension& extension, const domain::SqlRows& rows, QueryLogSnapshot& snapshot);
 
 /// One row per statement, without its text.
 std::string counters_sql(const StatementsExtension& extension);

@@ -46,7 +46,9 @@ struct QueryLogCursor {
     struct Row {
         StatementKey key;
         StatementCounters counters;
-        std::int64_t since_us = 0;  ///< stats_since (17+): when this entry began to count; 0 when not told
+        /// stats_since (17+): when this entry began to count. Before, negative: a hash of its shortest and longest time, the same only while
+        /// it is the same entry. 0 when not told.
+        std::int64_t since_us = 0;
     };
     std::vector<Row> rows;
 };

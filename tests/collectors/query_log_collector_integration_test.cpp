@@ -184,6 +184,76 @@ TEST_F(CollectorOnServer, ACleanRestartIsExactAndACrashALowerBound) {
     EXPECT_EQ(delta("SELECT count(*) FROM orders")->counters.calls, 20);
 }
 
+TEST_F(CollectorOnServer, WhatHappensToTheServerIsTold) {
+    start_with_extension();
+    run("SELECT count(*) FROM orders", 5);
+    round();
+    const auto kinds = [&] {
+        std::vector<std::string> names;
+        for (const auto& event : round().events) names.push_back(event.kind);
+        return names;
+    };
+    EXPECT_TRUE(kinds().empty());
+    restart();
+    EXPECT_FALSE(collector->collect_once().has_value());
+    EXPECT_EQ(kinds(), session->server_version() >= 140'000 ? std::vector<std::string>{"restart"} : std::vector<std::string>{});
+    if (session->server_version() >= 140'000) {
+        run("SELECT pg_stat_statements_reset()");
+        EXPECT_EQ(kinds(), std::vector<std::string>{"statistics_reset"});
+    }
+    EXPECT_TRUE(kinds().empty());
+    EXPECT_EQ(store->events(1, {}, base::from_unix_ms(4'000'000'000'000)).value().size(), session->server_version() >= 140'000 ? 2U : 0U);
+}
+
+TEST_F(CollectorOnServer, AnotherClusterUnderTheSameAddressIsAnotherServer) {
+    start_with_extension();
+    run("SELECT count(*) FROM orders", 500);
+    const auto first = round();
+    EXPECT_TRUE(first.baseline);
+    auto other = started();
+    auto there = pg::Session::connect(other.uri(), as_application());
+    ASSERT_TRUE(there);
+    ASSERT_TRUE(there->execute("CREATE EXTENSION pg_stat_statements"));
+    for (int i = 0; i < 9; ++i) ASSERT_TRUE(there->execute("SELECT count(*) FROM pg_class"));
+    auto to_other = pg::Session::connect(other.uri());
+    ASSERT_TRUE(to_other);
+    *session = std::move(*to_other);  // as a virtual address that moved
+    const auto second = round();
+    EXPECT_NE(second.server, first.server);
+    EXPECT_TRUE(second.baseline);
+    ASSERT_EQ(second.events.size(), 1U);
+    EXPECT_EQ(second.events[0].kind, "failover");
+}
+
+TEST_F(CollectorOnServer, AnExtensionDroppedInMidRunIsNamedAndFoundAgain) {
+    start_with_extension();
+    round();
+    run("DROP EXTENSION pg_stat_statements");
+    const auto dropped = collector->collect_once();
+    ASSERT_FALSE(dropped);
+    EXPECT_EQ(dropped.error().kind, ErrorKind::missing_extension);
+    EXPECT_NE(dropped.error().hint.find("CREATE EXTENSION"), std::string::npos);
+    run("CREATE EXTENSION pg_stat_statements");
+    EXPECT_FALSE(round().baseline);
+}
+
+TEST_F(CollectorOnServer, AnySqlAsciiBytesAndHugeTextsAreRead) {
+    start_with_extension();
+    run("CREATE DATABASE bytes ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'");
+    auto raw = pg::Session::connect(cluster->uri("bytes"), as_application());
+    ASSERT_TRUE(raw);
+    ASSERT_TRUE(raw->execute("SET client_encoding = 'SQL_ASCII'; CREATE TABLE \"caf\xe9\" (id int)"));
+    ASSERT_TRUE(raw->query("SELECT 'caf\xe9' FROM \"caf\xe9\""));
+    std::string huge = "SELECT id FROM orders WHERE id IN (1";
+    for (int i = 0; huge.size() < 1'000'000; ++i) huge += fmt::format(", {}", i + 1'000'000);
+    run(huge + ")");
+    const auto report = round();
+    EXPECT_EQ(report.unknown_texts, 0U);
+    EXPECT_TRUE(report.notes.empty()) << report.notes.front();
+    EXPECT_TRUE(raw->query("SELECT 'caf\xe9' FROM \"caf\xe9\""));
+    EXPECT_FALSE(round().lower_bound);
+}
+
 TEST_F(CollectorOnServer, ARoleWithoutRightsLearnsTheGrant) {
     start_with_extension();
     run("CREATE ROLE watcher LOGIN");

@@ -30,8 +30,10 @@ public:
     bool installed = true, info = true;
     std::string columns = "{calls,toplevel,total_exec_time,total_plan_time,blk_read_time,blk_write_time,wal_records,wal_bytes}";
     std::int64_t reset_us = 50, evictions = 0;
-    double active_ms = 0;
-    std::string scope = "all";
+    std::int64_t postmaster_us = 40;
+    std::string scope = "all", identifier = "7123", timeline = "00000001", databases;
+    int version = 150'000;
+    std::chrono::seconds server_ahead{0};            ///< its clock, of ours
     std::map<std::string, base::Error> failures;     // by a piece of the statement
     std::function<void(const std::string&)> before;  // each statement
     std::vector<std::string> asked;
@@ -44,14 +46,15 @@ public:
         for (const auto& [piece, failure] : failures)
             if (sql.find(piece) != std::string::npos) return base::unexpected(failure);
         if (sql.find("pg_extension") != std::string::npos) return extension();
-        if (sql.find("pg_control_system") != std::string::npos) return SqlRows{{"id"}, {"7123"}, 0};
         if (sql.find("shared_preload_libraries") != std::string::npos) return SqlRows{{"libraries"}, {"auto_explain, pg_prewarm"}, 0};
         if (sql.find("statement_timestamp") != std::string::npos) return head();
+        if (sql.find("pg_control_system") != std::string::npos || sql.find("pg_walfile_name") != std::string::npos)
+            return SqlRows{{"readable"}, {"yes"}, 0};
         if (sql.find("pg_stat_statements(false)") != std::string::npos) return counters();
         if (sql.find("pg_stat_statements(true)") != std::string::npos) return texts(parameters);
         return SqlRows{{"reset", "dealloc"}, {std::to_string(reset_us), std::to_string(evictions)}, 0};
     }
-    [[nodiscard]] int server_version() const override { return 150'000; }
+    [[nodiscard]] int server_version() const override { return version; }
     [[nodiscard]] std::string target() const override { return "host:5432/shop"; }
     [[nodiscard]] long asked_for(const std::string& piece) const {
         return std::count_if(asked.begin(), asked.end(), [&](const auto& sql) { return sql.find(piece) != std::string::npos; });
@@ -63,9 +66,10 @@ private:
         return {{"nspname", "role", "columns", "info"}, {schema, "reader", columns, info ? "t" : "f"}, 0};
     }
     SqlRows head() const {
-        const auto now = std::to_string(base::to_unix_ms(clock_->now()) * 1'000);
-        return {{"a", "b", "c", "d", "e", "f"},
-                {now, "40", std::to_string(reset_us), std::to_string(evictions), fmt::format("{}", active_ms), scope},
+        const auto now = std::to_string(base::to_unix_ms(clock_->now() + server_ahead) * 1'000);
+        return {std::vector<std::string>(8, "c"),
+                {now, std::to_string(postmaster_us), std::to_string(reset_us), std::to_string(evictions), scope, identifier, timeline,
+                 databases},
                 0};
     }
     SqlRows counters() const {
@@ -128,7 +132,7 @@ TEST_F(QueryLogCollectorTest, TheFirstRoundIsTheBaselineAndTheNextOneCounts) {
     EXPECT_EQ(store.identifier, "7123");
     server.entries[0].calls = 15;
     server.entries[0].exec_ms = 160;
-    server.active_ms = 80;
+    server.databases = "5 80 0";
     const auto second = next_round(mine);
     EXPECT_FALSE(second.baseline);
     EXPECT_DOUBLE_EQ(second.coverage_percent.value(), 75);
@@ -221,7 +225,7 @@ TEST_F(QueryLogCollectorTest, OwnStatementsCountOnNeitherSide) {
     server.entries[0].calls = 2;
     server.entries[1].exec_ms = 25;
     server.entries[1].calls = 2;
-    server.active_ms = 80;
+    server.databases = "5 80 0";
     EXPECT_DOUBLE_EQ(next_round(mine).coverage_percent.value(), 100);
     ASSERT_EQ(store.appended.at(0).deltas.size(), 1U);
     EXPECT_EQ(store.appended[0].deltas[0].key.query_id, 1);
@@ -373,6 +377,190 @@ TEST_F(QueryLogCollectorTest, AStopIsObeyed) {
     ASSERT_FALSE(report);
     EXPECT_EQ(report.error().kind, ErrorKind::cancelled);
     EXPECT_TRUE(server.asked.empty());
+}
+
+TEST_F(QueryLogCollectorTest, AnotherClusterGetsARecordOfItsOwn) {
+    server.entries = {{1, "SELECT 1", 10, 10}};
+    auto mine = collector();
+    EXPECT_EQ(round(mine).server, 7);
+    server.identifier = "9000";
+    server.entries[0].calls = 5'000;
+    const auto moved = next_round(mine);
+    EXPECT_EQ(moved.server, 8);
+    EXPECT_TRUE(moved.baseline) << "its counters are not those of the other one";
+    EXPECT_EQ(moved.new_texts, 1U) << "and its statements are learnt anew";
+    ASSERT_EQ(store.happened.size(), 1U);
+    EXPECT_EQ(store.happened[0].kind, "failover");
+    server.entries[0].calls = 5'003;
+    EXPECT_FALSE(next_round(mine).baseline);
+    ASSERT_EQ(store.appended.size(), 1U);
+    EXPECT_EQ(store.appended[0].deltas.at(0).counters.calls, 3);
+}
+
+TEST_F(QueryLogCollectorTest, APromotedReplicaStartsAnewWithinTheSameRecord) {
+    server.entries = {{1, "SELECT 1", 10, 10}};
+    auto mine = collector();
+    round(mine);
+    server.timeline = "00000002";
+    server.entries[0].calls = 5'000;
+    const auto report = next_round(mine);
+    EXPECT_EQ(report.server, 7);
+    EXPECT_TRUE(report.baseline);
+    ASSERT_EQ(report.events.size(), 1U);
+    EXPECT_EQ(report.events[0].subject, "timeline");
+    auto another = collector();
+    server.timeline = "00000003";
+    next_round(another);
+    EXPECT_EQ(store.happened.size(), 2U) << "a new process learns it from the store";
+}
+
+TEST_F(QueryLogCollectorTest, AnUpgradeIsSeenAndTheNewColumnsAreRead) {
+    server.entries = {{1, "SELECT 1", 10, 10}};
+    auto mine = collector();
+    round(mine);
+    server.version = 170'000;
+    server.columns = "{calls,stats_since,toplevel,total_exec_time}";
+    server.identifier = "7124";
+    server.asked.clear();
+    EXPECT_TRUE(next_round(mine).baseline);
+    EXPECT_GT(server.asked_for("stats_since"), 0);
+    ASSERT_EQ(store.happened.size(), 1U);
+    EXPECT_EQ(store.happened[0].kind, "upgrade");
+    EXPECT_FALSE(next_round(mine).baseline);
+}
+
+TEST_F(QueryLogCollectorTest, EventsAreWrittenOnceThoughTheRoundIsTriedAgain) {
+    server.entries = {{1, "SELECT 1", 10, 10}};
+    auto mine = collector();
+    round(mine);
+    server.postmaster_us = base::to_unix_ms(clock.now()) * 1'000 + 5'000'000;
+    store.append_failure = base::Error{ErrorKind::io, "disk full", "", "", ""};
+    clock.advance(std::chrono::minutes(1));
+    EXPECT_FALSE(mine.collect_once());
+    store.append_failure.reset();
+    const auto report = next_round(mine);
+    ASSERT_EQ(report.events.size(), 1U);
+    EXPECT_EQ(report.events[0].kind, "restart");
+    ASSERT_EQ(store.happened.size(), 2U);
+    EXPECT_EQ(store.happened[0].at, store.happened[1].at) << "equal events are one in a real store";
+    EXPECT_EQ(store.happened[0].subject, store.happened[1].subject);
+    EXPECT_TRUE(next_round(mine).events.empty());
+}
+
+TEST_F(QueryLogCollectorTest, EvictionsAreToldOnceAnHour) {
+    server.entries = {{1, "SELECT 1", 10, 10}};
+    auto mine = collector();
+    round(mine);
+    std::size_t told = 0;
+    for (int minute = 0; minute < 90; ++minute) {
+        ++server.evictions;
+        const auto report = next_round(mine);
+        EXPECT_TRUE(report.lower_bound);
+        told += report.events.size();
+    }
+    EXPECT_EQ(told, 2U);
+}
+
+TEST_F(QueryLogCollectorTest, AResetEachMinuteIsCountedFromZeroEachTime) {
+    server.entries = {{1, "SELECT 1", 10, 10}};
+    auto mine = collector();
+    round(mine);
+    for (int minute = 1; minute <= 10; ++minute) {
+        clock.advance(std::chrono::seconds(30));
+        server.reset_us = base::to_unix_ms(clock.now()) * 1'000;
+        server.entries[0].calls = 20 + minute;
+        const auto report = next_round(mine, std::chrono::seconds(30));
+        EXPECT_TRUE(report.lower_bound);
+        ASSERT_EQ(report.events.size(), 1U);
+        EXPECT_EQ(report.events[0].kind, "statistics_reset");
+        EXPECT_EQ(store.appended.back().deltas.at(0).counters.calls, 20 + minute);
+    }
+}
+
+TEST_F(QueryLogCollectorTest, OurClockSetBackGivesIntervalsThatDoNotOverlap) {
+    server.entries = {{1, "SELECT 1", 10, 10}};
+    auto mine = collector();
+    round(mine);
+    clock.step(-std::chrono::minutes(10));
+    for (int i = 0; i < 30; ++i) {
+        ++server.entries[0].calls;
+        next_round(mine);
+    }
+    ASSERT_EQ(store.appended.size(), 30U);
+    for (std::size_t i = 0; i < 30; ++i) {
+        EXPECT_EQ(store.appended[i].deltas.at(0).counters.calls, 1);
+        EXPECT_GT(store.appended[i].end, store.appended[i].start);
+        if (i > 0) {
+            EXPECT_EQ(store.appended[i].start, store.appended[i - 1].end);
+        }
+    }
+    EXPECT_EQ(store.appended.back().end, clock.now()) << "caught up at half speed";
+}
+
+TEST_F(QueryLogCollectorTest, RightsLostInMidRunBeginAnewAndSaySo) {
+    server.entries = {{1, "SELECT 1", 10, 10}, {2, "SELECT 2 FROM t", 10, 10}};
+    auto mine = collector();
+    round(mine);
+    server.scope = "role 16384";
+    server.entries[1] = {std::nullopt, "<insufficient privilege>", 10, 10};
+    const auto report = next_round(mine);
+    EXPECT_TRUE(report.baseline);
+    EXPECT_EQ(report.hidden, 1U);
+    ASSERT_EQ(report.events.size(), 1U);
+    EXPECT_EQ(report.events[0].kind, "rights");
+    server.failures["pg_stat_statements(false)"] = {ErrorKind::permission, "permission denied", "", "", "42501"};
+    clock.advance(std::chrono::minutes(1));
+    EXPECT_EQ(mine.collect_once().error().kind, ErrorKind::permission);
+    server.failures.clear();
+    EXPECT_FALSE(next_round(mine).baseline);
+}
+
+TEST_F(QueryLogCollectorTest, ADroppedExtensionIsNamedAndFoundAgain) {
+    server.entries = {{1, "SELECT 1", 10, 10}};
+    auto mine = collector();
+    round(mine);
+    server.installed = false;
+    server.failures["pg_stat_statements(false)"] = {ErrorKind::missing_object, "function does not exist", "", "", "42883"};
+    clock.advance(std::chrono::minutes(1));
+    EXPECT_EQ(mine.collect_once().error().kind, ErrorKind::missing_extension);
+    server.installed = true;
+    server.failures.clear();
+    server.entries[0].calls = 12;
+    EXPECT_FALSE(next_round(mine).baseline);
+    EXPECT_EQ(store.appended.at(0).deltas.at(0).counters.calls, 2);
+}
+
+TEST_F(QueryLogCollectorTest, BytesThatAreNoUtf8AndTextsOfAMegabyteDoNoHarm) {
+    std::string huge = "SELECT id FROM t WHERE id IN ($1";
+    for (int i = 2; huge.size() < 900'000; ++i) huge += fmt::format(", ${}", i);
+    server.entries = {{1, "SELECT 'caf\xe9' FROM \"caf\xe9\"", 1, 1}, {2, "\xff\xfe\x80", 1, 1}, {3, huge + ")", 1, 1}};
+    auto mine = collector();
+    const auto report = round(mine);
+    EXPECT_EQ(report.new_texts, 3U);
+    EXPECT_EQ(report.unknown_texts, 0U);
+    for (const auto& [fingerprint, text] : store.templates) EXPECT_EQ(text.find("\xe9"), std::string::npos);
+}
+
+TEST_F(QueryLogCollectorTest, TwoThousandDatabasesAreSummedOneByOne) {
+    server.entries = {{1, "SELECT 1", 10, 10}};
+    const auto list = [](int first, double each) {
+        std::string text;
+        for (int i = first; i < 2'000; ++i) text += fmt::format("{}{} {} 0", text.empty() ? "" : ",", 16'384 + i, each);
+        return text;
+    };
+    server.databases = list(0, 1'000);
+    auto mine = collector();
+    round(mine);
+    server.databases = list(1'000, 1'000.25);  // half of them are dropped: their time goes, and is no time of this minute
+    next_round(mine);
+    EXPECT_DOUBLE_EQ(store.appended.at(0).total_exec_ms, 250);
+}
+
+TEST(TimeAfter, NeverGoesBack) {
+    const auto at = [](int seconds) { return base::from_unix_ms(seconds * 1'000); };
+    EXPECT_EQ(time_after(at(100), at(160), std::chrono::seconds(60)), at(160));
+    EXPECT_EQ(time_after(at(100), at(50), std::chrono::seconds(60)), at(130));
+    EXPECT_EQ(time_after(at(100), at(50), std::chrono::seconds(-60)), at(100));
 }
 
 TEST(QueryLogSql, TakesTheColumnsThatThereAre) {

@@ -85,6 +85,17 @@ TEST(QueryLogDiff, AnotherBirthMeansTheEntryBeganAnewAndTheSameOneClearsIt) {
     EXPECT_TRUE(interval.lower_bound) << "others were evicted";
 }
 
+TEST(QueryLogDiff, BeforeSeventeenTheSameShortestAndLongestTimeClearsAnEntryAndOthersTellNothing) {
+    auto now = cursor_at(2, {{kFirst, counters(30, 300), -7}, {kSecond, counters(6, 6), -9}});
+    now.evictions = 3;
+    const auto interval = difference(cursor_at(1, {{kFirst, counters(10, 100), -7}, {kSecond, counters(5, 5), -8}}), now);
+    ASSERT_EQ(interval.deltas.size(), 2U);
+    EXPECT_EQ(interval.deltas[0].counters.calls, 20);
+    EXPECT_FALSE(interval.deltas[0].lower_bound);
+    EXPECT_EQ(interval.deltas[1].counters.calls, 1);
+    EXPECT_TRUE(interval.deltas[1].lower_bound);
+}
+
 TEST(QueryLogDiff, AnEvictionBetweenTwoReadingsOfTheCounterIsNotMissed) {
     const auto before = cursor_at(1, {{kFirst, counters(10, 100)}});
     auto now = cursor_at(2, {{kFirst, counters(12, 130)}});
@@ -161,7 +172,9 @@ TEST(QueryLogDiff, TheTotalIsTheDatabasesTimeWithoutOurs) {
     now.database_exec_ms = 1'020;
     EXPECT_DOUBLE_EQ(difference(before, now, {kSecond}).total_exec_ms, 60) << "reported late by the server: never less than what is known";
     now.database_exec_ms = 90;
-    EXPECT_DOUBLE_EQ(difference(before, now, {kSecond}).total_exec_ms, 85) << "pg_stat_reset() in between";
+    EXPECT_DOUBLE_EQ(difference(before, now, {kSecond}).total_exec_ms, 60) << "a database was dropped or reset: its time is not known";
+    const auto told = diff(before, {.cursor = now, .evictions_after = 0, .database_growth_ms = 90}, {kSecond});
+    EXPECT_DOUBLE_EQ(told->total_exec_ms, 85) << "databases one by one know better";
 }
 
 TEST(QueryLogDiff, AClockSetBackGivesAnEmptySpan) {
@@ -180,7 +193,22 @@ TEST(QueryLogDiff, BeforeFourteenAVanishedStatementStandsForAnEviction) {
     now.rows.push_back({kSecond, counters(5, 5)});
     EXPECT_FALSE(difference(before, now).lower_bound);
     now.postmaster_us = 100'000'000;
-    EXPECT_TRUE(difference(before, now).lower_bound) << "a restart may have been a crash";
+    EXPECT_FALSE(diff(before, {now, 0}, {}).has_value()) << "a restart may have been a crash, or another server";
+}
+
+TEST(QueryLogDiff, ARestartThatEvictsIsNotTakenForAQuietOne) {
+    const auto before = cursor_at(1, {{kFirst, counters(10, 100)}, {kSecond, counters(5, 5)}});
+    auto now = cursor_at(2, {{kFirst, counters(12, 130)}});
+    now.postmaster_us = 100'000'000;
+    EXPECT_TRUE(difference(before, now).deltas.at(0).lower_bound);
+}
+
+TEST(DatabaseGrowth, CountsDatabasesOneByOne) {
+    EXPECT_DOUBLE_EQ(database_growth_ms({{1, 100, 0}, {2, 50, 7}}, {{1, 130, 0}, {2, 50, 7}}), 30);
+    EXPECT_DOUBLE_EQ(database_growth_ms({{1, 100, 0}, {2, 5'000, 7}}, {{1, 130, 0}}), 30) << "a dropped one takes nothing with it";
+    EXPECT_DOUBLE_EQ(database_growth_ms({{1, 100, 0}}, {{1, 130, 0}, {3, 7, 0}}), 37) << "a new one began at zero";
+    EXPECT_DOUBLE_EQ(database_growth_ms({{1, 100, 0}}, {{1, 120, 9}}), 120) << "reset in between, and grown since";
+    EXPECT_DOUBLE_EQ(database_growth_ms({{1, 100, 0}}, {{1, 20, 0}}), 20);
 }
 
 }  // namespace
