@@ -186,7 +186,7 @@ Result<void> QueryLogCollector::learn_texts(Round& round) {
     next_texts_ = clock_->steady() + std::chrono::duration_cast<std::chrono::nanoseconds>(taken / options_.text_time_share);
     if (!answer) return base::unexpected(answer.error());
 
-    auto texts = read_texts(*answer);
+    auto texts = read_texts(extension_, *answer);
     std::erase_if(texts, [&](const StatementText& item) { return known_.contains(item.key); });  // same query id, other role
     ORRERY_TRY(remember(texts));
     round.report.new_texts = texts.size();
@@ -288,6 +288,15 @@ Error QueryLogCollector::explained(Error error) {
         error.kind = ErrorKind::missing_extension;
         error.hint =
             fmt::format("As a superuser, then restart the server: {}", preload_sql(present ? std::string(present->text(0, 0)) : ""));
+    } else if (error.sqlstate == "22021") {  // character_not_in_repertoire: the server checks every text against this database's encoding
+        const auto databases = session_->query(
+            domain::mark_own("SELECT pg_catalog.string_agg(pg_catalog.quote_ident(datname), ', ') FROM pg_catalog.pg_database WHERE "
+                             "encoding = pg_catalog.pg_char_to_encoding('SQL_ASCII') AND datallowconn"));
+        error.hint = fmt::format(
+            "A database in SQL_ASCII ({}) holds a statement with bytes that are none of this database's encoding. From there all texts can "
+            "be "
+            "read: CREATE EXTENSION pg_stat_statements in it, and collect with it as the target's database.",
+            databases ? databases->text(0, 0) : "");
     } else if (error.kind == ErrorKind::permission && extension_.installed) {
         error.hint = fmt::format(
             "As a superuser: GRANT pg_monitor TO {0}; GRANT USAGE ON SCHEMA {1} TO {0}; "

@@ -138,6 +138,24 @@ std::vector<DatabaseTime> database_times(std::string_view list) {
     return times;
 }
 
+/// Bytes from encode(..., 'escape'): "\\351" is a byte, "\\\\" a backslash.
+std::string unescaped(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned byte = 0;
+        if (text[i] != '\\' || i + 1 >= text.size()) {
+            out += text[i];
+        } else if (i + 3 < text.size() && std::from_chars(&text[i + 1], &text[i + 4], byte, 8).ptr == &text[i + 1] + 3) {
+            out += static_cast<char>(byte);
+            i += 3;
+        } else {
+            out += text[++i];
+        }
+    }
+    return out;
+}
+
 domain::StatementKey key_at(const SqlRows& rows, std::size_t row) {
     return {.query_id = rows.integer(row, 0),
             .database = static_cast<domain::Oid>(rows.integer(row, 1)),
@@ -156,7 +174,8 @@ std::string extension_sql() {
         "SELECT n.nspname, current_user, ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = "
         "a.attrelid "
         "WHERE c.relname = 'pg_stat_statements' AND c.relnamespace = n.oid AND a.attnum > 0 AND NOT a.attisdropped), "
-        "EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relname = 'pg_stat_statements_info' AND c.relnamespace = n.oid) "
+        "EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relname = 'pg_stat_statements_info' AND c.relnamespace = n.oid), "
+        "pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' "
         "FROM (SELECT) always LEFT JOIN pg_catalog.pg_extension e ON e.extname = 'pg_stat_statements' "
         "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace");
 }
@@ -168,7 +187,8 @@ StatementsExtension read_extension(const SqlRows& rows, int server_version) {
                                   .columns = rows.array(0, 2),
                                   .info = rows.boolean(0, 3),
                                   .active_time = server_version >= 140'000,
-                                  .major = server_version / 10'000};
+                                  .major = server_version / 10'000,
+                                  .any_bytes = rows.boolean(0, 4)};
     std::sort(extension.columns.begin(), extension.columns.end());
     return extension;
 }
@@ -237,18 +257,23 @@ std::string tail_sql(const StatementsExtension& extension) {
 
 std::string texts_sql(const StatementsExtension& extension) {
     return domain::mark_own(fmt::format(
-        "SELECT t.queryid, t.dbid, t.userid, t.toplevel, CASE WHEN t.length <= $3::bigint THEN t.query END, t.length FROM ("
+        "SELECT t.queryid, t.dbid, t.userid, t.toplevel, CASE WHEN t.length <= $3::bigint THEN {} END, t.length FROM ("
         "SELECT {}{}, s.query, octet_length(s.query)::bigint AS length, sum(least(octet_length(s.query), $3::bigint)) OVER (ORDER BY "
         "s.total_exec_time DESC ROWS UNBOUNDED PRECEDING) - octet_length(s.query) AS before FROM {}.pg_stat_statements(true) s "
         "WHERE s.queryid = ANY ($1::bigint[])) t WHERE t.before < $2::bigint",
+        // The server sends no bytes that are not of the client's encoding.
+        extension.any_bytes ? "pg_catalog.encode(pg_catalog.convert_to(t.query, 'SQL_ASCII'), 'escape')" : "t.query",
         key_columns(extension), extension.has("toplevel") ? "" : " AS toplevel", extension.schema));
 }
 
-std::vector<StatementText> read_texts(const SqlRows& rows) {
+std::vector<StatementText> read_texts(const StatementsExtension& extension, const SqlRows& rows) {
     std::vector<StatementText> texts;
     texts.reserve(rows.size());
-    for (std::size_t row = 0; row < rows.size(); ++row)
-        if (!rows.is_null(row, 5)) texts.push_back({key_at(rows, row), std::string(rows.text(row, 4)), rows.integer(row, 5)});
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+        if (rows.is_null(row, 5)) continue;
+        const auto text = rows.text(row, 4);
+        texts.push_back({key_at(rows, row), extension.any_bytes ? unescaped(text) : std::string(text), rows.integer(row, 5)});
+    }
     return texts;
 }
 

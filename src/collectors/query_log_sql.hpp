@@ -20,6 +20,7 @@ struct StatementsExtension {
     bool info = false;                 ///< has pg_stat_statements_info (1.9)
     bool active_time = false;          ///< the server's pg_stat_database has active_time (14)
     int major = 0;                     ///< of the server
+    bool any_bytes = false;            ///< its database is in SQL_ASCII: texts are no text of any encoding
     bool system = false;               ///< the system identifier may be read
     bool timeline = false;             ///< ... and the timeline
 
@@ -55,6 +56,6 @@ struct StatementText {
     std::int64_t length = 0;
 };
 /// Texts that the server could not read (its file is being rewritten) are left out.
-std::vector<StatementText> read_texts(const domain::SqlRows& rows);
+std::vector<StatementText> read_texts(const StatementsExtension& extension, const domain::SqlRows& rows);
 
 }  // namespace orrery::collectors

@@ -63,7 +63,7 @@ public:
 private:
     SqlRows extension() const {
         const auto schema = installed ? std::optional<std::string>("ext") : std::nullopt;
-        return {{"nspname", "role", "columns", "info"}, {schema, "reader", columns, info ? "t" : "f"}, 0};
+        return {std::vector<std::string>(5, "c"), {schema, "reader", columns, info ? "t" : "f", "f"}, 0};
     }
     SqlRows head() const {
         const auto now = std::to_string(base::to_unix_ms(clock_->now() + server_ahead) * 1'000);
@@ -561,6 +561,16 @@ TEST(TimeAfter, NeverGoesBack) {
     EXPECT_EQ(time_after(at(100), at(160), std::chrono::seconds(60)), at(160));
     EXPECT_EQ(time_after(at(100), at(50), std::chrono::seconds(60)), at(130));
     EXPECT_EQ(time_after(at(100), at(50), std::chrono::seconds(-60)), at(100));
+}
+
+TEST(QueryLogSql, TextsOfSqlAsciiComeAsEscapedBytes) {
+    StatementsExtension extension{.installed = true, .role = "r", .schema = "public", .columns = {}, .any_bytes = true};
+    EXPECT_NE(texts_sql(extension).find("'escape'"), std::string::npos);
+    const SqlRows rows{std::vector<std::string>(6, "c"), {"1", "2", "3", "t", R"(caf\351 \\n 1\)", "9"}, 0};
+    EXPECT_EQ(read_texts(extension, rows).at(0).text, "caf\xe9 \\n 1\\");
+    extension.any_bytes = false;
+    EXPECT_EQ(texts_sql(extension).find("'escape'"), std::string::npos);
+    EXPECT_EQ(read_texts(extension, rows).at(0).text, R"(caf\351 \\n 1\)");
 }
 
 TEST(QueryLogSql, TakesTheColumnsThatThereAre) {
