@@ -54,10 +54,11 @@ PerformanceMetricsCollector::Paced PerformanceMetricsCollector::paced(const std:
 }
 
 steady_clock::time_point PerformanceMetricsCollector::next() const {
-    const auto now = clock_->steady();
-    auto next = options_.host ? host_paced_.pacer.next().value_or(now) : steady_clock::time_point::max();
+    // What has not run yet is due since ever.
+    constexpr steady_clock::time_point kAtOnce{};
+    auto next = options_.host ? host_paced_.pacer.next().value_or(kAtOnce) : steady_clock::time_point::max();
     for (const auto& item : classes_)
-        if (item.view->variant_for(session_->server_version()) != nullptr) next = std::min(next, item.paced.pacer.next().value_or(now));
+        if (item.view->variant_for(session_->server_version()) != nullptr) next = std::min(next, item.paced.pacer.next().value_or(kAtOnce));
     return next;
 }
 
@@ -65,7 +66,7 @@ Result<Reading> PerformanceMetricsCollector::collect(const std::stop_token& stop
     if (stop.stop_requested()) return cancelled();
     Reading reading;
     round_ = clock_->steady();
-    if (!options_.everything && round_ < next()) return reading;
+    if (!options_.everything && next() > round_) return reading;
     ORRERY_TRY(look_around(reading));
     bool hopeless = false;
     const auto settle = [&](const std::string& name, Result<void> done) {
