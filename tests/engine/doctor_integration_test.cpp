@@ -120,8 +120,9 @@ TEST_F(DoctorTest, FollowingTheAdviceUnlocksThePanels) {
     auto report = examined(role);
     EXPECT_EQ(report.find("role")->state, PanelState::missing);
     EXPECT_EQ(report.find("pg_stat_statements")->state, PanelState::partial);
-    // The cluster's own settings are no matter of this role.
-    const std::set<std::string> settings{"I/O timing", "WAL timing", "statement length", "checksums", "plans in the log", "server log"};
+    // The cluster's own settings and this machine are no matter of this role.
+    const std::set<std::string> settings{"I/O timing",       "WAL timing", "statement length", "checksums",
+                                         "plans in the log", "server log", "server programs"};
     for (const auto& panel : report.panels)
         if (!settings.contains(panel.name)) follow(panel);
     follow(report.tier(Tier::helpers).sql);
