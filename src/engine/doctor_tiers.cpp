@@ -100,12 +100,39 @@ TierScript helpers_script(const Patient& patient) {
         {create_role(patient.grantee), std::move(functions)}};
 }
 
-TierScript advise_script(const Patient& patient) {
+/// What pg_read_all_data is from 14 on.
+Result<void> add_schemas(Patient& patient, TierScript& script) {
+    ORRERY_ASSIGN(const auto rows, patient.session.query(fmt::format(
+                                       "SELECT DISTINCT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+                                       "WHERE c.relkind IN ('r', 'p', 'm', 'v') AND {} ORDER BY 1",
+                                       kUserRelation)));
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+        const auto schema = quote_identifier(rows.text(row, 0));
+        script.sql.push_back(grant("USAGE ON SCHEMA " + schema, patient.grantee));
+        script.sql.push_back(grant("SELECT ON ALL TABLES IN SCHEMA " + schema, patient.grantee));
+    }
+    script.sql.push_back(grant("SELECT ON pg_catalog.pg_statistic, pg_catalog.pg_statistic_ext_data", patient.grantee));
+    return {};
+}
+
+/// A question that fails leaves a comment, unless the session is gone.
+Result<void> or_comment(Result<void> outcome, std::string_view what, TierScript& script) {
+    if (outcome) return outcome;
+    const auto kind = outcome.error().kind;
+    if (kind == base::ErrorKind::connection || kind == base::ErrorKind::cancelled) return outcome;
+    script.sql.push_back(fmt::format("-- {} could not be read: {}", what, outcome.error().message));
+    return {};
+}
+
+Result<TierScript> advise_script(Patient& patient) {
     TierScript script{Tier::advise,
                       PanelState::ok,
                       "Schema and statistics for the planner twin; it could read all data, and reads none.",
                       {create_role(patient.grantee)}};
-    if (patient.major >= 14) script.sql.push_back(grant("pg_read_all_data", patient.grantee));
+    if (patient.major >= 14)
+        script.sql.push_back(grant("pg_read_all_data", patient.grantee));
+    else
+        ORRERY_TRY(or_comment(add_schemas(patient, script), "the schemas", script));
     // Look-ups of end points would count as scans and hide unused indexes.
     if (patient.major >= 15) script.sql.push_back(grant("SET ON PARAMETER track_counts", patient.grantee));
     return script;
@@ -118,11 +145,7 @@ Result<TierScript> apply_script(Patient& patient) {
                       "Creating and dropping indexes, as a role of its own: only a table's owner may.",
                       {create_role(role), grant("pg_monitor", role),
                        grant(fmt::format("CONNECT ON DATABASE {}", quote_identifier(patient.database)), role)}};
-    if (const auto owners = add_owners(patient, role, script); !owners) {
-        const auto kind = owners.error().kind;
-        if (kind == base::ErrorKind::connection || kind == base::ErrorKind::cancelled) return base::unexpected(owners.error());
-        script.sql.push_back("-- who owns the tables could not be read: " + owners.error().message);
-    }
+    ORRERY_TRY(or_comment(add_owners(patient, role, script), "the owners of tables", script));
     return script;
 }
 
@@ -149,9 +172,9 @@ std::string to_text(const TierScript& script) {
 }
 
 Result<std::vector<TierScript>> tier_scripts(Patient& patient, const DoctorReport& report) {
-    std::vector<TierScript> scripts{observe_script(patient), helpers_script(patient), advise_script(patient)};
+    ORRERY_ASSIGN(auto advise, advise_script(patient));
     ORRERY_ASSIGN(auto apply, apply_script(patient));
-    scripts.push_back(std::move(apply));
+    std::vector<TierScript> scripts{observe_script(patient), helpers_script(patient), std::move(advise), std::move(apply)};
     for (auto& script : scripts) {
         if (patient.standby) script.sql.insert(script.sql.begin(), "-- on the primary:");
         add_steps(report, script);

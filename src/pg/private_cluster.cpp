@@ -292,6 +292,7 @@ using SettingMap = std::map<std::string, std::string>;
 SettingMap standard_settings(const Installation& installation, const ClusterOptions& options) {
     SettingMap settings{
         {"listen_addresses", options.tcp ? "127.0.0.1" : ""},
+        {"password_encryption", "scram-sha-256"},  // the default since 14
         {"cluster_name", "orrery"},
         {"max_connections", "40"},
         {"shared_buffers", "128MB"},

@@ -142,7 +142,10 @@ TEST_F(CollectorOnServer, ResetsAreSeen) {
     run("SELECT pg_stat_statements_reset()");
     run("SELECT count(*) FROM orders", 9);
     EXPECT_TRUE(round().lower_bound);
-    EXPECT_EQ(delta("SELECT count(*) FROM orders")->counters.calls, 9);
+    const auto calls = delta("SELECT count(*) FROM orders")->counters.calls;
+    // 13 does not tell of a reset: what has outgrown its last reading may seem to have gone on.
+    EXPECT_GE(calls, session->server_version() >= 140'000 ? 9 : 4);
+    EXPECT_LE(calls, 9);
     EXPECT_TRUE(delta("SELECT count(*) FROM orders")->lower_bound);
     run("SELECT pg_stat_statements_reset(0, 0, queryid) FROM pg_stat_statements WHERE query LIKE 'SELECT count%'");
     run("SELECT count(*) FROM orders", 4);

@@ -17,7 +17,7 @@ namespace {
 constexpr auto kSchema = R"sql(
 CREATE EXTENSION pg_stat_statements;
 CREATE ROLE app LOGIN; CREATE ROLE "watch er" LOGIN; GRANT pg_monitor TO "watch er";
-CREATE ROLE reader LOGIN; GRANT pg_monitor, pg_read_all_data TO reader;
+CREATE ROLE reader LOGIN; GRANT pg_monitor TO reader;
 CREATE ROLE stranger LOGIN;
 CREATE SCHEMA shop AUTHORIZATION app;
 SET ROLE app;
@@ -27,6 +27,8 @@ CREATE TABLE shop.log_1 PARTITION OF shop.log FOR VALUES FROM ('2024-01-01') TO 
 INSERT INTO shop.log SELECT '2024-02-01' FROM generate_series(1, 100);
 CREATE TABLE shop.fresh (id int);
 RESET ROLE;
+GRANT USAGE ON SCHEMA shop TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA shop TO reader;
+GRANT SELECT ON pg_statistic, pg_statistic_ext_data TO reader;
 ANALYZE shop.items; ANALYZE shop.log_1;
 )sql";
 
@@ -123,10 +125,13 @@ TEST_F(DoctorTest, FollowingTheAdviceUnlocksThePanels) {
     // The cluster's own settings and this machine are no matter of this role.
     const std::set<std::string> settings{"I/O timing",       "WAL timing", "statement length", "checksums",
                                          "plans in the log", "server log", "server programs"};
-    for (const auto& panel : report.panels)
-        if (!settings.contains(panel.name)) follow(panel);
-    follow(report.tier(Tier::helpers).sql);
-    report = examined(role);
+    // Twice: with its first rights a role may see what was hidden before.
+    for (int times = 0; times < 2; ++times) {
+        for (const auto& panel : report.panels)
+            if (!settings.contains(panel.name)) follow(panel);
+        follow(report.tier(Tier::helpers).sql);
+        report = examined(role);
+    }
     for (const auto& panel : report.panels) {
         if (settings.contains(panel.name)) continue;
         EXPECT_EQ(panel.state, PanelState::ok) << panel.name << ": " << panel.seen;

@@ -29,6 +29,7 @@ constexpr auto kBuilding = "FROM pg_catalog.pg_index AS i";
 constexpr auto kDatabases = "d.datistemplate";
 constexpr auto kExtras = "default_version, installed_version";
 constexpr auto kHelpers = "'read_proc'";
+constexpr auto kSchemas = "SELECT DISTINCT n.nspname";
 constexpr auto kAllOwners = "SELECT r.rolname, r.rolsuper";
 
 std::vector<std::vector<std::optional<std::string>>> good_settings() {
@@ -64,6 +65,7 @@ ScriptedSession healthy(int version = 150020) {
     session.answer(kExtras, {{"1.3", "1.3"}});
     session.answer(kHelpers, {{"2", "2"}});
     session.answer(kAllOwners, {{"app", "f", std::nullopt}});
+    session.answer(kSchemas, {{"Shop"}});
     return session;
 }
 
@@ -321,6 +323,12 @@ TEST(Doctor, EachTierIsAScriptOfItsOwn) {
               std::string::npos);
     EXPECT_EQ(report.tier(Tier::advise).sql[1], "GRANT pg_read_all_data TO \"Eva \"\"E\"\"\";");
     EXPECT_EQ(report.tier(Tier::advise).sql[2], "GRANT SET ON PARAMETER track_counts TO \"Eva \"\"E\"\"\";");
+    auto thirteen = healthy(130010);
+    const auto older = examined(thirteen).tier(Tier::advise).sql;
+    EXPECT_EQ(Steps(older.begin() + 1, older.end()),
+              (Steps{"GRANT USAGE ON SCHEMA \"Shop\" TO \"Eva \"\"E\"\"\";",
+                     "GRANT SELECT ON ALL TABLES IN SCHEMA \"Shop\" TO \"Eva \"\"E\"\"\";",
+                     "GRANT SELECT ON pg_catalog.pg_statistic, pg_catalog.pg_statistic_ext_data TO \"Eva \"\"E\"\"\";"}));
     const auto& apply = report.tier(Tier::apply);
     EXPECT_NE(apply.sql[0].find("CREATE ROLE orrery_apply LOGIN"), std::string::npos) << "not the role that observes";
     EXPECT_EQ(
@@ -338,7 +346,7 @@ TEST(Doctor, EachTierIsAScriptOfItsOwn) {
     EXPECT_EQ(other->tier(Tier::observe).sql[1], "GRANT pg_monitor TO bob;");
     EXPECT_EQ(other->tier(Tier::apply).sql[3], "GRANT app TO bob;");
     session.fail(kAllOwners, ErrorKind::timeout);
-    EXPECT_TRUE(examined(session).tier(Tier::apply).sql[3].starts_with("-- who owns"));
+    EXPECT_TRUE(examined(session).tier(Tier::apply).sql[3].starts_with("-- the owners of tables could not be read: failed"));
 }
 
 TEST(Doctor, AQuestionThatFailsLeavesTheOtherPanels) {

@@ -51,7 +51,7 @@ INSERT INTO shop.orders (customer_id, status, total, note) SELECT 1 + g % 1000, 
 INSERT INTO shop.events SELECT '2024-06-01'::date + g % 400, g, '{}' FROM generate_series(1, 3000) g;
 REFRESH MATERIALIZED VIEW shop.totals;
 ANALYZE shop.customers, shop.orders, shop.events, shop.totals;
-CREATE ROLE reader LOGIN; GRANT pg_read_all_data TO reader;
+CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA shop TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA shop TO reader;
 CREATE ROLE stranger LOGIN;
 ALTER DATABASE postgres SET search_path = shop, "Odd ""One", public;
 ALTER ROLE stranger SET search_path = "$user", app;

@@ -15,6 +15,7 @@
 #include "base/folder.hpp"
 #include "pg/private_cluster.hpp"
 #include "pg/session.hpp"
+#include "support/eventually.hpp"
 #include "support/reaper.hpp"
 
 namespace orrery::pg {
@@ -384,7 +385,11 @@ TEST_F(SessionTest, AStopRequestEndsACopy) {
 
 void terminate(Session& by, int pid) {
     const std::vector<SqlParameter> parameters{std::to_string(pid)};
-    ASSERT_TRUE(by.query("SELECT pg_terminate_backend($1::int, 5000)", parameters));
+    ASSERT_TRUE(by.query("SELECT pg_terminate_backend($1::int)", parameters));
+    ASSERT_TRUE(testing::eventually([&] {
+        const auto left = by.query("SELECT count(*) FROM pg_stat_activity WHERE pid = $1::int", parameters);
+        return left && left->integer(0, 0) == 0;
+    }));
 }
 
 TEST_F(SessionTest, AKilledConnectionIsToldOnceAndThenMended) {
