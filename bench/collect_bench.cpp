@@ -11,6 +11,7 @@
 #include "base/folder.hpp"
 #include "base/statistics.hpp"
 #include "collectors/query_log_collector.hpp"
+#include "collectors/resource_usage_collector.hpp"
 #include "figure.hpp"
 #include "pg/private_cluster.hpp"
 #include "pg/session.hpp"
@@ -151,13 +152,119 @@ base::Result<void> measure() {
     return {};
 }
 
+// Resources -------------------------------------------------------------------------------------------------------------------------------
+
+/// The machine's clock, which can be moved on: hours of rounds pass in seconds, while each statement is timed as it is.
+class HastyClock final : public base::Clock {
+public:
+    [[nodiscard]] base::WallTime now() const override { return base::system_clock().now() + ahead_; }
+    [[nodiscard]] std::chrono::steady_clock::time_point steady() const override { return base::system_clock().steady() + ahead_; }
+    bool sleep_for(std::chrono::nanoseconds duration, const std::stop_token&) override {
+        ahead_ += std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+        return true;
+    }
+
+private:
+    std::chrono::milliseconds ahead_{0};
+};
+
+base::Result<void> execute_numbered(pg::Session& session, int from, int to, const std::string& statements) {
+    for (int i = from; i < to; i += 250) {
+        std::string all;
+        for (int number = i; number < std::min(to, i + 250); ++number) {
+            std::string one = statements;
+            for (auto at = one.find('#'); at != std::string::npos; at = one.find('#')) one.replace(at, 1, std::to_string(number));
+            all += one;
+        }
+        ORRERY_TRY(session.execute(all));
+    }
+    return {};
+}
+
+/// What one collector's rounds cost the server.
+struct ResourceRounds {
+    double first_ms = 0, cpu_ms = 0, longest_ms = 0;
+    double first_wall_s = 0, next_wall_s = 0;
+    std::size_t frames = 0, rows = 0;
+};
+
+base::Result<ResourceRounds> resource_rounds(const pg::PrivateCluster& cluster, const std::string& database, int rounds,
+                                             const std::string& work) {
+    HastyClock clock;
+    pg::SessionOptions as_application;
+    as_application.safe_settings = false;
+    ORRERY_ASSIGN(auto application, pg::Session::connect(cluster.uri(database), as_application));
+    ORRERY_ASSIGN(auto session, pg::Session::connect(cluster.uri(database), {}));
+    collectors::ResourceUsageCollector collector(session, clock);
+    ResourceRounds sum;
+    for (int round = 0; round <= rounds; ++round) {
+        if (round > 0 && !work.empty()) ORRERY_TRY(execute_numbered(application, round % 10 * 100, round % 10 * 100 + 100, work));
+        const double before = backend_cpu_ms(session);
+        const base::Stopwatch watch(base::system_clock());
+        const auto reading = collector.collect();
+        for (const auto& failure : reading.failures) return base::unexpected(failure.error);
+        (round == 0 ? sum.first_ms : sum.cpu_ms) += backend_cpu_ms(session) - before;
+        if (round == 0) sum.first_wall_s = watch.seconds();
+        if (round > 0) sum.next_wall_s = std::max(sum.next_wall_s, watch.seconds());
+        sum.longest_ms = std::max(sum.longest_ms, reading.longest_statement.count());
+        sum.frames += reading.batch.frames.size();
+        for (const auto& frame : reading.batch.frames) sum.rows += frame.rows();
+        clock.sleep_for(std::chrono::seconds(60), {});
+    }
+    return sum;
+}
+
+base::Result<void> measure_resources() {
+    pg::ClusterOptions options;
+    options.settings = {{"autovacuum", "off"}, {"max_locks_per_transaction", "2000"}};
+    pg::SessionOptions as_application;
+    as_application.safe_settings = false;
+    ORRERY_ASSIGN(auto cluster, pg::PrivateCluster::create(options));
+    ORRERY_TRY(cluster.start());
+    ORRERY_ASSIGN(auto admin, pg::Session::connect(cluster.uri(), as_application));
+    for (const char* database : {"thousand", "many"}) ORRERY_TRY(admin.execute(std::string("CREATE DATABASE ") + database));
+    {
+        ORRERY_ASSIGN(auto session, pg::Session::connect(cluster.uri("thousand"), as_application));
+        ORRERY_TRY(session.execute("CREATE EXTENSION pgstattuple; CREATE EXTENSION pg_buffercache"));
+        ORRERY_TRY(execute_numbered(session, 0, 1'000,
+                                    "CREATE TABLE t# (id bigserial PRIMARY KEY, a int, b text, at timestamptz DEFAULT now());"
+                                    "CREATE INDEX ON t# (a); CREATE INDEX ON t# (b);"
+                                    "INSERT INTO t# (a, b) SELECT g % 10, md5(g::text) FROM generate_series(1, 200) g;"));
+        ORRERY_TRY(session.execute("ANALYZE"));
+        ORRERY_ASSIGN(auto large, pg::Session::connect(cluster.uri("many"), as_application));
+        ORRERY_TRY(execute_numbered(large, 0, 25'000, "CREATE TABLE t# (id int PRIMARY KEY, words text);"));
+        ORRERY_TRY(execute_numbered(large, 0, 2'000, "INSERT INTO t# VALUES (1, 'one');"));
+    }
+    constexpr int kMinutes = 360;
+    ORRERY_ASSIGN(const auto usual, resource_rounds(cluster, "thousand", kMinutes, "UPDATE t# SET a = a + 1 WHERE id < 20;"));
+    const std::string setup = fmt::format("1,000 tables with 3 indexes and TOAST each, 100 of them changing in a minute, PostgreSQL {}",
+                                          cluster.installation().major);
+    bench::print(
+        {"collect.resources_share_of_core_1000_tables", usual.cpu_ms / (kMinutes * 60'000.0) * 100, "%",
+         setup + fmt::format("; {} minutes at defaults with bloat and buffers, CPU time of the backend; the first round {:.0f} ms; "
+                             "{} frames of {:.0f} rows",
+                             kMinutes, usual.first_ms, usual.frames, static_cast<double>(usual.rows) / static_cast<double>(usual.frames)),
+         "Datadog, all checks", 1});
+    bench::print({"collect.longest_statement", usual.longest_ms, "ms", setup + "; resources, the first and coldest round included"});
+    ORRERY_ASSIGN(const auto many, resource_rounds(cluster, "many", 1, ""));
+    bench::print(
+        {"collect.resources_100000_relations", many.first_wall_s, "s",
+         fmt::format("25,000 tables with TOAST, 100,000 relations; the first round, with everything in it; longest statement {:.0f} ms; "
+                     "a minute later {:.2f} s",
+                     many.longest_ms, many.next_wall_s)});
+    return {};
+}
+
 }  // namespace
 
 int main() {
     base::reaper::start();
-    if (const auto measured = measure(); !measured) {
+    bool well = true;
+    for (const auto& figures : {measure, measure_resources}) {
+        const auto measured = figures();
+        if (measured) continue;
         fmt::print(stderr, "{}\n", measured.error().to_text());
-        return 1;
+        well = false;
     }
-    return 0;
+    return well ? 0 : 1;
 }

@@ -11,14 +11,12 @@ using domain::RollUp;
 
 namespace {
 
-constexpr std::int64_t kFirstUserOid = 16384;  ///< FirstNormalObjectId: below it are the system's own
-
 bool is_table(const RelationFacts& facts) {
     return facts.kind == 'r' || facts.kind == 'm';
 }
 
 bool is_shown(const RelationFacts& facts) {
-    return facts.oid >= kFirstUserOid && facts.persistence != 't' && facts.schema != "pg_toast";
+    return facts.persistence != 't' && facts.schema != "pg_toast";
 }
 
 /// Columns that are filled row by row.
@@ -222,7 +220,7 @@ Frame RelationSizes::index_frame(const std::string& part) {
 }
 
 Frame RelationSizes::database_frame(const std::string& part) {
-    std::int64_t tables = 0, toast = 0, indexes = 0, system = 0, temporary = 0, unlogged = 0, uncertain = 0, relations = 0;
+    std::int64_t tables = 0, toast = 0, indexes = 0, temporary = 0, unlogged = 0, uncertain = 0, relations = 0;
     for (const auto& facts : facts_) {
         const auto& size = known_.at(facts.oid).size;
         if (facts.kind == 'p') continue;
@@ -231,8 +229,6 @@ Frame RelationSizes::database_frame(const std::string& part) {
         if (!size.exact) uncertain += size.total();
         if (facts.persistence == 't')
             temporary += size.total();
-        else if (facts.oid < kFirstUserOid)
-            system += size.total();
         else if (facts.schema == "pg_toast")
             toast += size.total();
         else if (facts.kind == 'i')
@@ -240,14 +236,14 @@ Frame RelationSizes::database_frame(const std::string& part) {
         else
             tables += size.total();
     }
-    const auto total = tables + toast + indexes + system + temporary;
+    const auto total = tables + toast + indexes + round_.system_bytes + temporary;
     const auto grown = database_before_ && uncertain == 0 ? total - *database_before_ : kNullInteger;
     if (uncertain == 0) database_before_ = total;
     Frame frame{.series = "database_sizes", .part = part, .start = before_.value_or(round_.taken), .end = round_.taken};
     Columns columns(frame);
     columns.key("database", part).last("total", total, "bytes").sum("grown", grown, "bytes");
     columns.last("tables", tables, "bytes").last("toast", toast, "bytes").last("indexes", indexes, "bytes");
-    columns.last("system", system, "bytes").last("temporary", temporary, "bytes").last("unlogged", unlogged, "bytes");
+    columns.last("system", round_.system_bytes, "bytes").last("temporary", temporary, "bytes").last("unlogged", unlogged, "bytes");
     columns.most("uncertain", uncertain, "bytes").last("relations", relations);
     return frame;
 }

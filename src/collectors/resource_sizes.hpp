@@ -47,7 +47,8 @@ public:
     struct Round {
         base::WallTime taken{};
         int block_size = 8192;
-        bool counters_tell = true;  ///< false (standby, track_counts off): writes leave no trace, so all are asked in turn
+        bool counters_tell = true;      ///< false (standby, track_counts off): writes leave no trace, so all are asked in turn
+        std::int64_t system_bytes = 0;  ///< of the system catalogs, which are not among the facts
         std::size_t ask_at_most = 5'000;
         std::unordered_set<std::int64_t> locked;  ///< exclusively: not to be opened
     };

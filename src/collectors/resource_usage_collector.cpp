@@ -194,8 +194,19 @@ Result<SqlRows> ResourceUsageCollector::ask_view(Round& round, std::string_view 
     return ask(round, sql, parameters);
 }
 
-/// Piece by piece, by object id; the first column of the answers.
+/// Piece by piece, by object id; the first column of the answers. Before 15 a transaction reads the whole file of statistics at its first
+/// look at them: the pieces share one there.
 Result<void> ResourceUsageCollector::each_piece(Round& round, std::string_view series, std::size_t piece, const EachPiece& take) {
+    if (session_->server_version() >= 150'000) return pieces_in_turn(round, series, piece, take);
+    ORRERY_TRY(ask(round, "BEGIN READ ONLY"));
+    auto done = pieces_in_turn(round, series, piece, take);
+    if (!done && done.error().kind == ErrorKind::connection) return done;
+    const auto ended = session_->query("COMMIT");  // stopped or not; after an error it rolls back
+    if (done && !ended) return base::unexpected(ended.error());
+    return done;
+}
+
+Result<void> ResourceUsageCollector::pieces_in_turn(Round& round, std::string_view series, std::size_t piece, const EachPiece& take) {
     auto& size = pieces_.try_emplace(std::string(series), piece).first->second;
     std::int64_t last = 0;
     while (true) {
@@ -276,10 +287,12 @@ Result<void> ResourceUsageCollector::read_sizes(Round& round) {
         std::move(some.begin(), some.end(), std::back_inserter(facts));
         return {};
     }));
+    ORRERY_ASSIGN(const auto system, ask_view(round, "system_size"));
     ORRERY_ASSIGN(auto exclusive, locked(round, true));
     auto oids = sizes_.begin(std::move(facts), {.taken = round.taken,
                                                 .block_size = head_->block_size,
                                                 .counters_tell = head_->counting && !head_->standby,
+                                                .system_bytes = system.empty() ? 0 : system.integer(0, 0) * head_->block_size,
                                                 .ask_at_most = options_.sizes_per_round,
                                                 .locked = std::move(exclusive)});
     ORRERY_TRY(ask_sizes(round, std::move(oids)));

@@ -99,6 +99,7 @@ private:
     base::Result<domain::SqlRows> ask(Round& round, const std::string& sql, std::span<const domain::SqlParameter> parameters = {});
     base::Result<domain::SqlRows> ask_view(Round& round, std::string_view series, std::span<const domain::SqlParameter> parameters = {});
     base::Result<void> each_piece(Round& round, std::string_view series, std::size_t piece, const EachPiece& take);
+    base::Result<void> pieces_in_turn(Round& round, std::string_view series, std::size_t piece, const EachPiece& take);
     base::Result<domain::SqlRows> all_pieces(Round& round, std::string_view series, std::size_t piece);
     base::Result<std::optional<domain::Frame>> grow(Round& round, std::string_view series);
     void hand_out(Round& round, domain::Frame frame, std::chrono::milliseconds full_every);

@@ -1,5 +1,6 @@
 -- series: relations
 -- about: What the sizes of relations are told from: pages as last counted, and what was written since. Locks nothing.
+-- about: The system's own relations are not among them.
 -- about: Read in pieces: $1 is the last object id read, $2 the size of a piece.
 -- group: resources
 -- every: 10m
@@ -37,7 +38,7 @@ SELECT c.oid::bigint, n.nspname, c.relname, c.relkind, c.relpersistence, c.relpa
             THEN extract(epoch FROM greatest(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)))::bigint END
 FROM (SELECT oid, relname, relnamespace, relkind, relpersistence, relpages, relfilenode, reltoastrelid, relispartition
       FROM pg_class
-      WHERE oid > $1::bigint::oid AND relkind IN ('r', 'm', 't', 'i', 'S', 'p')
+      WHERE oid > $1::bigint::oid AND oid >= 16384 AND relkind IN ('r', 'm', 't', 'i', 'S', 'p')
       ORDER BY oid
       LIMIT $2::int) c
 JOIN pg_namespace n ON n.oid = c.relnamespace
