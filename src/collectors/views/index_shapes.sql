@@ -1,5 +1,5 @@
 -- series: index_shapes
--- about: What the bloat of a B-tree is estimated from. A column is length:alignment:width:share of NULLs:distinct values as in
+-- about: What the bloat of a B-tree is estimated from; those of fewer than 8 pages are left out. A column is length:alignment:width:share of NULLs:distinct values as in
 -- about: pg_statistic:1 when texts are of one length (only this is told of the values); width empty when unknown. Pieces and {statistics} as in table_shapes.
 -- group: resources
 -- every: 6h
@@ -19,7 +19,7 @@ WITH c AS MATERIALIZED (
            x.indclass, x.indcollation, x.indnatts = x.indnkeyatts AS keys_only
     FROM (SELECT oid, relname, relpages, reltuples, reloptions
           FROM pg_class
-          WHERE oid > $1::bigint::oid AND oid >= 16384 AND relkind = 'i' AND relam = 403 AND relpersistence <> 't'
+          WHERE oid > $1::bigint::oid AND oid >= 16384 AND relpages >= 8 AND relkind = 'i' AND relam = 403 AND relpersistence <> 't'
             AND relnamespace <> 'pg_toast'::regnamespace
           ORDER BY oid
           LIMIT $2::int) c

@@ -1,5 +1,5 @@
 -- series: table_shapes
--- about: What the bloat of a table is estimated from. A column is length:alignment:width:share of NULLs, width empty when unknown.
+-- about: What the bloat of a table is estimated from; those of fewer than 8 pages are left out. A column is length:alignment:width:share of NULLs, width empty when unknown.
 -- about: Read in pieces: $1 is the last object id read, $2 the size of a piece. {statistics} is a source that the role may read.
 -- group: resources
 -- every: 6h
@@ -15,7 +15,7 @@
 WITH c AS MATERIALIZED (
     SELECT oid, relname, relpages, relallvisible, reltuples, reloptions
     FROM pg_class
-    WHERE oid > $1::bigint::oid AND oid >= 16384 AND relkind IN ('r', 'm') AND relam = 2 AND relpersistence <> 't'
+    WHERE oid > $1::bigint::oid AND oid >= 16384 AND relpages >= 8 AND relkind IN ('r', 'm') AND relam = 2 AND relpersistence <> 't'
     ORDER BY oid
     LIMIT $2::int)
 SELECT c.oid::bigint, c.relpages, c.relallvisible, c.reltuples::float8,

@@ -3,7 +3,7 @@
 -- about: Read in pieces: $1 is the last object id read, $2 the size of a piece. A table that did nothing has no row.
 -- group: resources
 -- every: 60s
--- share: 0.05%
+-- share: 0.08%
 -- scope: database
 -- rows: all
 -- column: oid integer key
