@@ -22,10 +22,11 @@ constexpr std::array kUsualPeriods{10.,     15.,     20.,     30.,     60.,     
                                    360.,    600.,    720.,    900.,    1'200.,  1'800.,   3'600.,   7'200.,    10'800.,
                                    14'400., 21'600., 28'800., 43'200., 86'400., 172'800., 604'800., 1'209'600.};
 constexpr std::array kJitters{0.0, 0.0005, 0.003, 0.01, 0.03, 0.07, 0.13};  ///< of the period, standard deviation
-constexpr std::array kMissed{0.02, 0.1, 0.3};                               ///< share of the runs that fail to come
+constexpr std::array kMissed{0.02, 0.1, 0.3, 0.8};                          ///< share of the runs that fail to come
 constexpr double kLeastBackground = 0.02;                                   ///< stray runs in a cycle
 constexpr double kFitted = 2;                                               ///< nats given away for fitting period and phase to the data
 constexpr double kRegularShare = 0.75;                                      ///< of the pauses of a drifting schedule
+constexpr double kChainedShare = 0.6;  ///< of the time between first and last run of a drifting schedule
 constexpr double kLongestRun = 0.15;   ///< of the period, and four hours: longer ones are opening hours
 constexpr double kCrowded = 0.05;      ///< runs in a bin
 constexpr double kNearNeighbour = 20;  ///< bins
@@ -93,6 +94,7 @@ struct Candidate {
     double period = 0, phase = 0;  ///< of a run: seconds since the first bin's start
     double sigma = 0;              ///< of the runs about their due times
     double evidence = -1e300;
+    bool usual = false;  ///< the period is one that people write
 };
 
 /// Everything about one set of runs that does not depend on the candidate.
@@ -136,11 +138,11 @@ double log_ratio(const Scene& scene, const Candidate& candidate, double missed, 
 }
 
 /// -log of the prior weight of the candidate's cell: which period, which phase, which jitter and share of missed runs.
-double cost(const Scene& scene, const Candidate& candidate, bool usual) {
+double cost(const Scene& scene, const Candidate& candidate) {
     const double cell = std::min(1.0, 2.5 * candidate.sigma / candidate.period);
     const double phase = -std::log(cell);
-    const double period = usual ? std::log(static_cast<double>(kUsualPeriods.size()))
-                                : std::log(std::max(1.0, 12 * cycles_of(scene, candidate.period) / cell));
+    const double period = candidate.usual ? std::log(static_cast<double>(kUsualPeriods.size()))
+                                          : std::log(std::max(1.0, 12 * cycles_of(scene, candidate.period) / cell));
     const double grid = std::log(static_cast<double>(kJitters.size() * kMissed.size()));
     return std::numbers::ln2 + phase + period + grid + kFitted;
 }
@@ -221,7 +223,7 @@ std::optional<double> gathering_phase(const Scene& scene, double period, double 
     }
     const double by_chance = 2 * reach * static_cast<double>(scene.runs.size());
     const double cycles = scene.coverage.whole() / period;
-    if (most < std::max(3.0, 0.45 * cycles) || most < by_chance + 3 * std::sqrt(by_chance)) return std::nullopt;
+    if (most < std::max(3.0, 0.14 * cycles) || most < by_chance + 3 * std::sqrt(by_chance)) return std::nullopt;
     return std::fmod(best, 1.0) * period;
 }
 
@@ -254,6 +256,18 @@ double sigma_of(const Scene& scene, double period, double jitter) {
     return std::hypot(jitter * period, scene.coverage.width_s() / std::sqrt(12.0));
 }
 
+/// The candidate with a period that people write, its phase fitted again.
+Candidate with_period(const Scene& scene, Candidate candidate, double usual) {
+    const auto pairs = matched(scene, candidate, 0.2 * candidate.period);
+    std::vector<double> late;
+    const double first = pairs.empty() ? 0 : pairs.front().second->at;
+    for (const auto& [cycle, run] : pairs) late.push_back(std::remainder(run->at - first, usual));
+    candidate.period = usual;
+    candidate.usual = true;
+    candidate.phase = first + base::median(late);
+    return candidate;
+}
+
 /// The candidates that look best at a rough glance, period and phase fitted.
 std::vector<Candidate> shortlist(const Scene& scene, const Arrivals& arrivals) {
     constexpr std::size_t kShort = 10;
@@ -266,13 +280,18 @@ std::vector<Candidate> shortlist(const Scene& scene, const Arrivals& arrivals) {
             Candidate candidate{period, *phase, 0};
             if (!refine(scene, candidate, 1.7 * reach)) continue;
             candidate.sigma = sigma_of(scene, period, reach / 2);
-            candidate.evidence = log_ratio(scene, candidate, 0.1, rate) - cost(scene, candidate, false);
+            candidate.evidence = std::max(log_ratio(scene, candidate, kMissed[1], rate), log_ratio(scene, candidate, kMissed[3], rate)) -
+                                 cost(scene, candidate);
             candidates.push_back(candidate);
         }
     }
     const auto better = [](const Candidate& a, const Candidate& b) { return a.evidence > b.evidence; };
     std::sort(candidates.begin(), candidates.end(), better);
     if (candidates.size() > kShort) candidates.resize(kShort);
+    const auto fitted = candidates;
+    for (const auto& candidate : fitted)
+        for (const double usual : kUsualPeriods)
+            if (std::abs(candidate.period / usual - 1) < 0.03) candidates.push_back(with_period(scene, candidate, usual));
     return candidates;
 }
 
@@ -308,7 +327,6 @@ Candidate weighed(const Scene& scene, const Candidate& rough) {
     for (const double jitter : kJitters) {
         Candidate candidate = rough;
         candidate.sigma = sigma_of(scene, rough.period, jitter);
-        const auto usual = usual_period(scene, candidate);
         for (const double missed : kMissed) {
             candidate.evidence = 1e300;
             for (const auto& rate : rates) {
@@ -316,7 +334,7 @@ Candidate weighed(const Scene& scene, const Candidate& rough) {
                 if (crowded) ratio -= std::max(0.0, log_ratio(scene, candidate, missed, rate, true));
                 candidate.evidence = std::min(candidate.evidence, ratio);
             }
-            candidate.evidence -= cost(scene, candidate, usual.has_value());
+            candidate.evidence -= cost(scene, candidate);
             if (candidate.evidence > best.evidence) best = candidate;
         }
     }
@@ -326,6 +344,38 @@ Candidate weighed(const Scene& scene, const Candidate& rough) {
 base::WallTime wall(const Coverage& coverage, double time) {
     return base::WallTime{} + std::chrono::duration_cast<base::WallTime::duration>(std::chrono::duration<double>(coverage.unix_s() + time));
 }
+
+/// In which hours of the week (of the day, when less than two weeks are known) a schedule keeps running.
+class Timetable {
+public:
+    explicit Timetable(const Coverage& coverage) : unix_s_(coverage.unix_s()), weekly_(coverage.seconds() >= 13 * kDay) {}
+    void note(double due, bool came) {
+        auto& slot = slots_[slot_of(due)];
+        slot.due += 1, slot.came += came ? 1 : 0;
+    }
+    [[nodiscard]] bool in_its_hours(double due) const { return slots_[slot_of(due)].active(); }
+    [[nodiscard]] std::int64_t missed() const {
+        return std::accumulate(slots_.begin(), slots_.end(), std::int64_t{0},
+                               [](auto sum, const Slot& slot) { return sum + slot.due - slot.came; });
+    }
+    [[nodiscard]] std::int64_t missed_in_its_hours() const {
+        return std::accumulate(slots_.begin(), slots_.end(), std::int64_t{0},
+                               [](auto sum, const Slot& slot) { return sum + (slot.active() ? slot.due - slot.came : 0); });
+    }
+
+private:
+    struct Slot {
+        std::int64_t due = 0, came = 0;
+        [[nodiscard]] bool active() const { return 2 * came > due; }
+    };
+    [[nodiscard]] std::size_t slot_of(double due) const {
+        const auto hours = static_cast<std::int64_t>((unix_s_ + due) / kHour);
+        return static_cast<std::size_t>(hours % (weekly_ ? 168 : 24));
+    }
+    double unix_s_;
+    bool weekly_;
+    std::array<Slot, 168> slots_{};
+};
 
 /// The candidate as a schedule; the runs that it explains are taken out.
 Schedule described(const Scene& scene, const Candidate& candidate, std::vector<Run>& rest) {
@@ -345,13 +395,27 @@ Schedule described(const Scene& scene, const Candidate& candidate, std::vector<R
     schedule.period_s = usual_period(scene, candidate).value_or(candidate.period);
     schedule.jitter_s = std::sqrt(std::max(0.0, square / std::max(1.0, runs - 2) - width * width / 12));
     schedule.runs = static_cast<std::int64_t>(pairs.size());
-    const double first_due = candidate.phase - std::floor(candidate.phase / candidate.period) * candidate.period;
-    double due = first_due;
-    std::int64_t observed = 0;
-    for (; due < scene.coverage.seconds(); due += candidate.period)
-        if (scene.coverage.between(due - width, due + width) >= width) ++observed;
-    schedule.missed = std::max<std::int64_t>(0, observed - schedule.runs);
+    Timetable timetable(scene.coverage);
+    auto pair = pairs.begin();
+    const double first_cycle = -std::floor(candidate.phase / candidate.period);
+    double cycle = first_cycle, due = candidate.phase + cycle * candidate.period;
+    for (; due < scene.coverage.seconds(); cycle += 1, due = candidate.phase + cycle * candidate.period) {
+        while (pair != pairs.end() && pair->first < cycle) ++pair;
+        const bool came = pair != pairs.end() && pair->first == cycle;
+        if (came || scene.coverage.between(due - width, due + width) >= width) timetable.note(due, came);
+    }
     schedule.phase_s = std::fmod(scene.coverage.unix_s() + due, schedule.period_s);
+    schedule.missed = timetable.missed();
+    if (timetable.missed_in_its_hours() < 0.3 * static_cast<double>(timetable.missed()) && timetable.missed() > 0.12 * runs) {
+        schedule.some_hours = true;
+        schedule.missed = timetable.missed_in_its_hours();
+        const double a_week_on = due + kWeek;
+        for (double next = due; next < a_week_on; next += candidate.period)
+            if (timetable.in_its_hours(next)) {
+                due = next;
+                break;
+            }
+    }
     schedule.calls_per_run = base::median(sizes);
     schedule.last_run = wall(scene.coverage, pairs.back().second->at);
     schedule.next_run = wall(scene.coverage, due);
@@ -423,6 +487,7 @@ std::optional<Schedule> drifting(const Scene& scene) {
     if (static_cast<double>(regular.size()) < kRegularShare * static_cast<double>(pauses.size())) return std::nullopt;
     for (const auto& run : scene.runs) sizes.push_back(run.size);
     const auto chain = chained(scene, middle);
+    if (chain.seconds < kChainedShare * (scene.runs.back().at - scene.runs.front().at)) return std::nullopt;
     schedule.period_s = chain.seconds / std::max(1.0, chain.periods);
     schedule.missed = chain.missed;
     schedule.jitter_s = std::sqrt(std::max(0.0, base::variance(regular) - width * width / 6));

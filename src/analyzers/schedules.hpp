@@ -15,6 +15,7 @@ struct Schedule {
     double phase_s = 0;        ///< of a run that keeps the clock: seconds since 1970-01-01 UTC, modulo the period
     double jitter_s = 0;       ///< standard deviation of the runs about their due times (of the pauses, when it drifts)
     bool by_the_clock = true;  ///< false: each run comes so long after the one before, and lateness adds up
+    bool some_hours = false;   ///< it keeps to some hours of the day or the week: next_run is in one, and what falls outside is not missed
     std::int64_t runs = 0;     ///< that were seen
     std::int64_t missed = 0;   ///< due while collecting, and not seen
     double calls_per_run = 1;  ///< median

@@ -95,6 +95,7 @@ void schedule_sentences(const WorkloadSummary& s, std::vector<std::string>& out)
             }
             ++told;
             auto sentence = fmt::format("{} runs {}", named(s, item.fingerprint), schedule_words(schedule));
+            if (schedule.some_hours) sentence += ", in some hours of the week only";
             if (schedule.calls_per_run >= 1.5) sentence += fmt::format(", {} calls each", quantity(schedule.calls_per_run));
             sentence += fmt::format("; next at {} (within {})", moment(schedule.next_run), duration(schedule.tolerance_s));
             if (schedule.missed > 0)

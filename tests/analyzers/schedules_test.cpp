@@ -34,6 +34,7 @@ TEST(Schedules, AnHourlyJobIsFoundWithItsPhaseAndItsNextRun) {
     EXPECT_NEAR(hourly.jitter_s, 0, 20);
     EXPECT_EQ(hourly.runs, 72);
     EXPECT_EQ(hourly.missed, 0);
+    EXPECT_FALSE(hourly.some_hours);
     EXPECT_NEAR(unix_s(hourly.next_run), unix_s(some_start()) + 3 * 86'400 + 1'000, hourly.tolerance_s);
     EXPECT_LT(hourly.tolerance_s, 120);
 }
@@ -89,7 +90,24 @@ TEST(Schedules, MissedRunsAndPausesOfTheCollectorDoNoHarm) {
     const auto found = find_schedules(arrivals);
     ASSERT_EQ(found.size(), 1U);
     EXPECT_DOUBLE_EQ(found[0].period_s, 1'200);
+    EXPECT_FALSE(found[0].some_hours);
     EXPECT_NEAR(static_cast<double>(found[0].missed), 0.1 * 454, 25) << "what fell into the pause was not missed";
+}
+
+TEST(Schedules, AJobMayKeepToOfficeHours) {
+    auto arrivals = silence(21);  // ends on a Thursday at 00:00:37
+    for (double due = 300 - 37; due < arrivals.seconds(); due += 3'600) {
+        const double hours = (arrivals.unix_s(0) + due) / 3'600, hour = std::fmod(hours, 24),
+                     weekday = std::fmod(std::floor(hours / 24) + 3, 7);
+        if (weekday < 5 && hour >= 9 && hour < 17) call(arrivals, due);
+    }
+    const auto found = find_schedules(arrivals);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_DOUBLE_EQ(found[0].period_s, 3'600);
+    EXPECT_TRUE(found[0].some_hours);
+    EXPECT_EQ(found[0].runs, 15 * 8);
+    EXPECT_EQ(found[0].missed, 0);
+    EXPECT_NEAR(unix_s(found[0].next_run), unix_s(some_start()) + 21 * 86'400 + 9 * 3'600 + 300 - 37, 60) << "at nine, not at once";
 }
 
 TEST(Schedules, AJobThatSleepsBetweenItsRunsDrifts) {
