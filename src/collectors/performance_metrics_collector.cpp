@@ -50,7 +50,7 @@ PerformanceMetricsCollector::Paced PerformanceMetricsCollector::paced(const std:
     PaceOptions pace;
     pace.period = std::max(every, options_.interval);
     pace.share = share;
-    return {name, share, Pacer(pace)};
+    return {name, pace.period, share, Pacer(pace)};
 }
 
 steady_clock::time_point PerformanceMetricsCollector::next() const {
@@ -204,7 +204,8 @@ void PerformanceMetricsCollector::pace(Paced& paced, Milliseconds took, Reading&
     const bool warm = std::exchange(paced.warm, true);
     const auto cost = warm ? std::max(took - way_, Milliseconds{}) : Milliseconds{};
     paced.pacer.ran(round_, cost);
-    const bool slowed = paced.pacer.slowed();
+    // A turn skipped now and then is not worth a word.
+    const bool slowed = 2 * paced.pacer.period() >= 3 * paced.period;
     if (slowed) {
         auto text = fmt::format("Reading {} costs the server {}, more than its share of {:g} % of a core: it is read every {}.", paced.name,
                                 base::to_text(took), paced.share * 100, base::to_text(Milliseconds(paced.pacer.period())));

@@ -59,6 +59,7 @@ private:
     /// One class of queries and what it may cost.
     struct Paced {
         std::string name;
+        std::chrono::milliseconds period;
         double share;
         Pacer pacer;
         bool warm = false;    // its first answer on this connection has come

@@ -2,7 +2,7 @@
 -- about: Standbys and other receivers of this server's write-ahead log, and how far behind they are.
 -- group: performance
 -- every: 10s
--- share: 0.01%
+-- share: 0.02%
 -- column: application text key
 -- column: client text key
 -- column: state text key

@@ -2,7 +2,7 @@
 -- about: Vacuums under way, and how far they are.
 -- group: performance
 -- every: 10s
--- share: 0.01%
+-- share: 0.02%
 -- column: pid integer key
 -- column: datname text key
 -- column: relid integer key
