@@ -10,7 +10,10 @@
 #include "base/statistics.hpp"
 #include "figure.hpp"
 #include "observed_server.hpp"
+#include "pg/private_cluster.hpp"
+#include "pg/session.hpp"
 #include "store/database.hpp"
+#include "store/postgres_store.hpp"
 #include "store/sqlite_store.hpp"
 
 using namespace orrery;
@@ -90,6 +93,29 @@ base::Result<void> measure_sqlite(const std::vector<Interval>& history) {
     return {};
 }
 
+/// Into a server of its own that keeps every commit on disk, in a new database each time.
+base::Result<void> measure_postgres(const std::vector<Interval>& history) {
+    ORRERY_ASSIGN(auto cluster, pg::PrivateCluster::create({.settings = {{"max_wal_size", "4GB"}}, .durable = true}));
+    ORRERY_TRY(cluster.start());
+    std::vector<double> rates;
+    for (int i = 0; i < kRepeats; ++i) {
+        const auto name = fmt::format("history_{}", i);
+        ORRERY_ASSIGN(auto admin, pg::Session::connect(cluster.uri("postgres"), {.safe_settings = false}));
+        ORRERY_TRY(admin.execute("CREATE DATABASE " + name));
+        ORRERY_ASSIGN(auto store, store::PostgresStore::open(cluster.uri(name)));
+        ORRERY_ASSIGN(const double rate, ingest_rate(store, history));
+        rates.push_back(rate);
+    }
+    bench::print(
+        {.name = "ingest.postgresql_rows_per_s",
+         .value = base::median(rates),
+         .unit = "rows/s",
+         .how = fmt::format("{} intervals of {} active statements by COPY, the cursor with each, each a transaction that is on disk; "
+                            "server on the same machine; median of {}",
+                            kIntervals, kStatements, kRepeats)});
+    return {};
+}
+
 /// A day of 500 active templates a minute, sessions each second and 1,000 tables; the file's size once all is in it.
 base::Result<void> measure_day() {
     ORRERY_ASSIGN(const auto folder, base::TemporaryFolder::create("ingest-bench"));
@@ -119,13 +145,16 @@ base::Result<void> measure_day() {
 }
 
 base::Result<void> measure() {
-    ORRERY_TRY(measure_sqlite(intervals()));
+    const auto history = intervals();
+    ORRERY_TRY(measure_sqlite(history));
+    ORRERY_TRY(measure_postgres(history));
     return measure_day();
 }
 
 }  // namespace
 
 int main() {
+    base::reaper::start();
     const auto measured = measure();
     if (!measured) fmt::print(stderr, "{}\n", measured.error().to_text());
     return measured ? 0 : 1;

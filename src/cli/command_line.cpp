@@ -15,7 +15,7 @@ void add_global_options(CLI::App& app, Invocation& invocation) {
         ->type_name("KEY=VALUE")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    app.add_option("--store", invocation.store, "SQLite file that holds the history")->type_name("URL");
+    app.add_option("--store", invocation.store, "SQLite file, or postgresql:// URL, that holds the history")->type_name("URL");
     app.add_option("--format", invocation.format_name, "table, json or csv")->type_name("FORMAT");
     app.add_flag("--quiet,-q", invocation.quiet, "No progress, no remarks; only results and errors");
     app.add_flag("--verbose,-v", invocation.verbose, "Say more on standard error");
@@ -74,7 +74,7 @@ int run(int count, const char* const* arguments, const char* version) {
     app.fallthrough();
     add_global_options(app, invocation);
     for (const auto add : {add_demo, add_doctor, add_collect, add_analyze, add_advise, add_whatif, add_apply, add_revert, add_evaluate,
-                           add_ledger, add_tune, add_lab, add_settings})
+                           add_ledger, add_tune, add_lab, add_store, add_settings})
         add(app, invocation);
     try {
         app.parse(count, arguments);

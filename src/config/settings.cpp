@@ -16,7 +16,10 @@ using enum SettingType;
 
 // One line per setting: key, type, default, minimum, maximum, unit, sentence.
 constexpr std::array kTable{
-    Setting{"store.path", text, "", 0, 0, "", "SQLite file of the history; empty means orrery.db in the state folder."},
+    Setting{"store.path", text, "", 0, 0, "",
+            "SQLite file of the history, or the URL of a PostgreSQL database; empty means orrery.db in the state folder."},
+    Setting{"store.retention", text, "10s:48h, 1min:14d, 10min:90d, 1d:730d", 0, 0, "",
+            "Tiers of the history: how wide rows are, and how long they stay before they are rolled up into the next tier."},
     Setting{"session.statement_timeout", duration, "30s", 0.1, 3600, "s", "Limit for one statement on the target."},
     Setting{"session.lock_timeout", duration, "100ms", 0.001, 60, "s", "How long a statement of a collector may wait for a lock."},
     Setting{"collect.interval", duration, "60s", 1, 86400, "s", "Time between two readings of pg_stat_statements."},

@@ -12,6 +12,7 @@
 
 #include "base/log.hpp"
 #include "engine/observed_target.hpp"
+#include "engine/storing.hpp"
 #include "store/locked_store.hpp"
 
 namespace orrery::engine {
@@ -131,11 +132,7 @@ private:
 };
 
 /// Keeps the store within its retention, on a connection of its own: rolling up may take a while.
-void keep_house(const Context& context, const std::stop_token& stop) {
-    const domain::RetentionPolicy policy{{seconds(10), std::chrono::hours(48)},
-                                         {std::chrono::minutes(1), std::chrono::hours(14 * 24)},
-                                         {std::chrono::minutes(10), std::chrono::hours(90 * 24)},
-                                         {std::chrono::hours(24), std::chrono::hours(730 * 24)}};
+void keep_house(const Context& context, const domain::RetentionPolicy& policy, const std::stop_token& stop) {
     const std::string holder = lease_holder();
     while (context.clock->sleep_for(kHousekeeping, stop)) {
         auto store = open_store(context);
@@ -166,6 +163,7 @@ const std::vector<std::string>& collector_names() {
 
 base::Result<CollectReport> collect(const Context& context, const CollectRequest& request) {
     ORRERY_TRY(check(request));
+    ORRERY_ASSIGN(const auto policy, retention_policy(context.settings));
     ORRERY_ASSIGN(auto opened, open_store(context));
     store::LockedStore store(std::move(opened));
     const auto start = context.clock->steady();
@@ -176,7 +174,7 @@ base::Result<CollectReport> collect(const Context& context, const CollectRequest
     {
         EitherStop stop(context.stop);
         std::optional<std::jthread> house;
-        if (!request.once) house.emplace([&] { keep_house(context, stop.token()); });
+        if (!request.once) house.emplace([&] { keep_house(context, policy, stop.token()); });
         std::vector<std::jthread> threads;
         for (std::size_t i = 1; i < runners.size(); ++i) threads.emplace_back([&, i] { runners[i]->run(until, !request.once); });
         runners.front()->run(until, !request.once && runners.size() > 1);

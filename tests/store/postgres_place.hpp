@@ -10,7 +10,7 @@
 #include "pg/private_cluster.hpp"
 #include "pg/session.hpp"
 #include "store/postgres_store.hpp"
-#include "store/store_suite.hpp"
+#include "store/samples.hpp"
 
 /// PostgreSQL stores for tests: one private server for the program, a database of its own for each place.
 namespace orrery::store_testing {
