@@ -31,7 +31,7 @@ TEST(Retention, SpacesDoNotMatterAndOneTierIsEnough) {
 
 TEST(Retention, WhatMakesNoSenseIsRefusedWithTheReason) {
     for (const std::string& text :
-         std::vector<std::string>{"", "10s", "10s:", ":48h", "10s:48h,", "10s:48h,,1min:14d", "0s:48h", "1min:10s", "10s:48h, 10s:14d",
+         std::vector<std::string>{"", "10s", "10s:", ":48h", "10s:48h,,1min:14d", "0s:48h", "1min:10s", "10s:48h, 10s:14d",
                                   "10s:48h, 1min:24h", "10s:48h, 25s:14d", "10 parsecs:48h", "10s:48h; 1min:14d"}) {
         const auto policy = parse_retention(text);
         ASSERT_FALSE(policy) << text;
