@@ -43,7 +43,8 @@ class TickingClock final : public base::Clock {
 public:
     [[nodiscard]] base::WallTime now() const override { return base::from_unix_ms(1'700'000'000'000) + steady().time_since_epoch(); }
     [[nodiscard]] std::chrono::steady_clock::time_point steady() const override { return time_ += 1us; }
-    bool sleep_for(std::chrono::nanoseconds duration, const std::stop_token&) override {
+    using Duration = std::chrono::nanoseconds;
+    bool sleep_for(Duration duration, const std::stop_token&) override {
         time_ += std::chrono::duration_cast<std::chrono::steady_clock::duration>(duration);
         return true;
     }
