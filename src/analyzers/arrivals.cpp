@@ -11,8 +11,8 @@ namespace orrery::analyzers {
 namespace {
 
 constexpr double kNotCollected = std::numeric_limits<double>::quiet_NaN();
-constexpr double kTooLong = 2.5;              ///< times the usual length
-constexpr std::size_t kMostBins = 4'000'000;  ///< nearly eight years of minutes
+constexpr double kTooLong = 2.5;         ///< times the usual length
+constexpr double kMostBins = 1'000'000;  ///< nearly two years of minutes; longer histories get wider bins
 
 double seconds_between(base::WallTime from, base::WallTime to) {
     return std::chrono::duration<double>(to - from).count();
@@ -47,11 +47,11 @@ ArrivalGrid::ArrivalGrid(std::span<const domain::QueryLogInterval> intervals) {
         if (length > 0) lengths.push_back(length);
     }
     if (lengths.empty()) return;
-    width_s_ = std::max(base::median(lengths), 0.001);
     start_ = intervals.front().start;
     base::WallTime end = intervals.front().end;
     for (const auto& interval : intervals) start_ = std::min(start_, interval.start), end = std::max(end, interval.end);
-    const double whole = std::min(seconds_between(start_, end), width_s_ * static_cast<double>(kMostBins));
+    const double whole = seconds_between(start_, end);
+    width_s_ = std::max({base::median(lengths), whole / kMostBins, 0.001});
     const auto bins = static_cast<std::size_t>(std::max(1.0, std::round(whole / width_s_)));
     std::vector<double> seconds(bins, 0);  // collected in each bin
     for (std::size_t i = 0; i < intervals.size(); ++i) {
