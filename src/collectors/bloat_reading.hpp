@@ -22,11 +22,11 @@ struct BloatOptions {
     std::int64_t blocks_per_hour = 50'000;       ///< that pgstattuple_approx may read; 0: nothing is measured
     std::int64_t blocks_per_statement = 10'000;  ///< a table that needs more is not measured
     std::size_t tables_per_round = 4;
-    base::Bytes smallest{4 << 20};             ///< estimated waste that is worth a measurement
-    std::chrono::hours again_after{24};        ///< a measured relation is measured again
-    std::chrono::milliseconds timeout{5'000};  ///< of one measurement
-    bool full = false;                         ///< tables by pgstattuple, B-trees by pgstatindex, whatever they read
-    std::chrono::milliseconds full_timeout{60'000};
+    base::Bytes smallest{4 << 20};                   ///< estimated waste that is worth a measurement
+    std::chrono::hours again_after{24};              ///< a measured relation is measured again
+    std::chrono::milliseconds timeout{5'000};        ///< of one measurement
+    bool full = false;                               ///< tables by pgstattuple, B-trees by pgstatindex, whatever they read
+    std::chrono::milliseconds full_timeout{25'000};  ///< below the session's own limit, which hangs up
 };
 
 /// Estimates of all tables and B-trees of a database, corrected by measurements. Pure: the collector asks, this keeps.

@@ -148,7 +148,7 @@ protected:
 constexpr std::chrono::seconds kMinute{60}, kTenMinutes{600}, kHours{6 * 3600};
 
 TEST_F(ResourcesOnServer, CountsWhatTablesAndIndexesDid) {
-    run("CREATE TABLE busy (id int PRIMARY KEY, note text); CREATE TABLE idle (id int PRIMARY KEY)");
+    work("CREATE TABLE busy (id int PRIMARY KEY, note text); CREATE TABLE idle (id int PRIMARY KEY)", "SELECT true");
     const auto first = collect_well();
     EXPECT_EQ(frame(first, "tables"), nullptr) << "the first answer has nothing to be compared with";
     work(
@@ -223,11 +223,15 @@ TEST_F(ResourcesOnServer, KnowsSizesWithToastIndexesPartitionsAndTheDatabase) {
     const auto still = collect_well(kTenMinutes);
     EXPECT_EQ(value(still, "table_sizes", "wide", "total"), -1);
     const auto before = number("SELECT pg_relation_size('loose')");
-    work("INSERT INTO loose SELECT i FROM generate_series(1, 50000) i",
-         "SELECT n_tup_ins = 55000 FROM pg_stat_all_tables WHERE relname = 'loose'");
+    work(
+        "INSERT INTO parted SELECT i, '2026-05-05' FROM generate_series(1, 10) i; INSERT INTO loose SELECT i FROM generate_series(1, "
+        "50000) i",
+        "SELECT n_tup_ins = 55000 FROM pg_stat_all_tables WHERE relname = 'loose'");
     const auto grown = collect_well(kTenMinutes);
     EXPECT_EQ(value(grown, "table_sizes", "loose", "grown"), number("SELECT pg_relation_size('loose')") - before);
     EXPECT_EQ(value(grown, "table_sizes", "loose", "exact"), 1);
+    EXPECT_EQ(value(grown, "partitioned_tables", "parted", "inserted"), 10);
+    EXPECT_EQ(value(grown, "partitioned_tables", "y2", "inserted"), 10);
     EXPECT_EQ(value(grown, "table_sizes", "wide", "total"), -1);
     EXPECT_GT(value(collect_well(std::chrono::hours(1)), "table_sizes", "wide", "total"), 0) << "all rows come once an hour";
 }
@@ -465,6 +469,21 @@ TEST_F(ResourcesOnServer, MeasuresTheWorstWithinItsBudget) {
         ASSERT_TRUE(at) << name;
         EXPECT_EQ(std::get<std::vector<std::int64_t>>(last->find("measured")->values)[*at], 1) << name;
     }
+}
+
+TEST_F(ResourcesOnServer, AClassThatCostsTooMuchIsSlowedDownAndSaysSo) {
+    meddled->before("pg_stat_get_tuples_hot_updated", [&] { clock.advance(std::chrono::seconds(2)); });  // a slow server
+    const auto slow = collect_well();
+    ASSERT_EQ(slow.batch.events.size(), 1U);
+    EXPECT_EQ(slow.batch.events[0].kind, "slowed_down");
+    EXPECT_EQ(slow.batch.events[0].subject, "resources.tables");
+    EXPECT_GE(slow.longest_statement.count(), 2'000);
+    bool asked = false;
+    meddled->before("pg_stat_get_tuples_hot_updated", [&] { asked = true; });
+    collect_well(kMinute);
+    EXPECT_FALSE(asked) << "read again before its cost was paid off";
+    collect_well(std::chrono::hours(2));
+    EXPECT_TRUE(asked);
 }
 
 TEST_F(ResourcesOnServer, ReadsAStandby) {
