@@ -22,6 +22,7 @@ namespace {
 
 constexpr int kSnapshotAttempts = 3;
 constexpr std::chrono::hours kEvictionsTold{1};
+constexpr std::size_t kFewestTexts = 100;
 
 base::Unexpected cancelled() {
     return base::unexpected(ErrorKind::cancelled, "collecting was stopped");
@@ -175,7 +176,10 @@ Result<void> QueryLogCollector::learn_texts(Round& round) {
     auto unknown = unknown_keys(round.snapshot.cursor);
     round.report.unknown_texts = unknown.size();
     if (unknown.empty() || (next_texts_ && clock_->steady() < *next_texts_)) return {};
-    if (unknown.size() > options_.max_texts) unknown.resize(options_.max_texts);
+    // Not many more than fit into the answer: the server sorts whole texts to cut it off.
+    const double fitting = 2 * static_cast<double>(options_.max_text_bytes.value) / mean_text_bytes_;
+    const auto asked = std::clamp(static_cast<std::size_t>(fitting), kFewestTexts, std::max(options_.max_texts, kFewestTexts));
+    unknown.resize(std::min({unknown.size(), asked, options_.max_texts}));
 
     const auto start = clock_->steady();
     const std::vector<domain::SqlParameter> parameters{array_of(unknown), std::to_string(options_.max_text_bytes.value),
@@ -187,6 +191,9 @@ Result<void> QueryLogCollector::learn_texts(Round& round) {
     if (!answer) return base::unexpected(answer.error());
 
     auto texts = read_texts(extension_, *answer);
+    std::int64_t bytes = 0;
+    for (const auto& item : texts) bytes += item.length;
+    if (!texts.empty()) mean_text_bytes_ = std::max(1.0, static_cast<double>(bytes) / static_cast<double>(texts.size()));
     std::erase_if(texts, [&](const StatementText& item) { return known_.contains(item.key); });  // same query id, other role
     ORRERY_TRY(remember(texts));
     round.report.new_texts = texts.size();

@@ -90,6 +90,7 @@ private:
     std::unordered_map<domain::StatementKey, domain::Fingerprint, StatementKeyHash> known_;
     StatementKeySet own_;
     std::optional<std::chrono::steady_clock::time_point> next_texts_, next_evictions_;
+    double mean_text_bytes_ = 4'096;  // of the newest answer
     // Of the newest round that was written by this object:
     std::optional<base::WallTime> written_;
     std::chrono::steady_clock::time_point written_steady_;

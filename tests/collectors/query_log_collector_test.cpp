@@ -266,6 +266,13 @@ TEST_F(QueryLogCollectorTest, TextsComeInPortions) {
     EXPECT_EQ(round(small).new_texts, 2U);
 }
 
+TEST_F(QueryLogCollectorTest, NotManyMoreTextsAreAskedForThanFit) {
+    for (int i = 1; i <= 3'000; ++i) server.entries.push_back({i, fmt::format("SELECT a{} FROM t", i), 1, static_cast<double>(i)});
+    auto mine = collector();
+    EXPECT_EQ(round(mine).new_texts, 2'048U) << "texts of 4 kB are expected";
+    EXPECT_EQ(next_round(mine).new_texts, 952U) << "they were short";
+}
+
 TEST_F(QueryLogCollectorTest, HiddenStatementsAreNamedWithTheirGrant) {
     server.entries = {{std::nullopt, "<insufficient privilege>", 5, 50}, {1, "SELECT 1", 1, 1}};
     auto mine = collector();
