@@ -16,6 +16,7 @@
 #include "figure.hpp"
 #include "pg/private_cluster.hpp"
 #include "pg/session.hpp"
+#include "session_share.hpp"
 #include "store/sqlite_store.hpp"
 
 using namespace orrery;
@@ -294,7 +295,7 @@ int main() {
     base::reaper::start();
     play_histories();
     bool well = true;
-    for (const auto& figures : {measure, measure_resources}) {
+    for (const auto& figures : {measure, measure_resources, bench::measure_sessions}) {
         const auto measured = figures();
         if (measured) continue;
         fmt::print(stderr, "{}\n", measured.error().to_text());
