@@ -1,16 +1,17 @@
 // What it costs to collect from a server with 5,000 statements and 57 MB of their texts, and whether what is counted is true.
 #include <malloc.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../tests/collectors/statements_model.hpp"
 #include "base/clock.hpp"
 #include "base/folder.hpp"
 #include "base/statistics.hpp"
+#include "collect_whole.hpp"
 #include "collectors/query_log_collector.hpp"
 #include "collectors/resource_usage_collector.hpp"
 #include "figure.hpp"
@@ -26,7 +27,6 @@ namespace {
 constexpr int kStatements = 5'000;
 constexpr std::size_t kTextBytes = 11'400;  // each: 57 MB in all
 constexpr int kRounds = 21;
-constexpr double kIntervalSeconds = 60;  // the standard one, for shares of a core
 
 /// CPU time that the backend of a session has used so far.
 double backend_cpu_ms(const pg::Session& session) {
@@ -85,13 +85,6 @@ double memory_mb(const std::string& key) {
     return 0;
 }
 
-double cpu_seconds() {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 /// Median CPU time of the server for reading the view with its texts, as collectors do that know nothing better.
 base::Result<double> full_read_ms(pg::Session& session) {
     std::vector<double> times;
@@ -135,18 +128,13 @@ base::Result<void> measure() {
     const double texts_ms = timed.dearest_cpu_ms, texts_wall_ms = timed.longest_ms;
     timed.dearest_cpu_ms = 0;
     std::vector<double> server_ms;
-    const double cpu_before = cpu_seconds();
-    double application_cpu = 0;
     for (int round = 0; round < kRounds; ++round) {
-        const double own = cpu_seconds();
         ORRERY_TRY(execute_all(application, round * 100, round * 100 + 100));
-        application_cpu += cpu_seconds() - own;
         const double server = backend_cpu_ms(session);
         ORRERY_ASSIGN(const auto report, collector.collect_once());
         server_ms.push_back(backend_cpu_ms(session) - server);
         if (report.active < 100) return base::unexpected(base::ErrorKind::internal, "a round did not see the statements that ran");
     }
-    const double cpu_per_round = (cpu_seconds() - cpu_before - application_cpu) / kRounds;
     const double steady_ms = base::median(server_ms);
 
     const std::string setup = fmt::format("{} statements with {} MB of texts, PostgreSQL {}", kStatements,
@@ -161,8 +149,6 @@ base::Result<void> measure() {
          setup + fmt::format("; CPU time of the backend for the dearest statement, which reads texts (the server loads its whole file, "
                              "however few are asked for); {:.0f} ms by the clock; of steady rounds {:.1f} ms",
                              texts_wall_ms, timed.dearest_cpu_ms)});
-    bench::print({"collect.server_share_of_core", steady_ms / 10 / kIntervalSeconds, "%", setup + "; steady rounds every 60 s"});
-    bench::print({"collect.own_cpu_share_of_core", 100 * cpu_per_round / kIntervalSeconds, "%", setup + "; steady rounds every 60 s"});
     return {};
 }
 
@@ -274,7 +260,7 @@ base::Result<void> measure_resources() {
 }
 
 /// The difference of readings against a model of servers that knows the truth (tests/collectors/statements_model.hpp).
-void play_histories() {
+base::Result<void> histories() {
     constexpr std::int64_t kHistories = 1'000'000;
     const auto score = collectors::model::play(1, kHistories);
     const auto percent = [](std::int64_t part, std::int64_t whole) {
@@ -287,15 +273,22 @@ void play_histories() {
                      score.histories, score.intervals, score.deltas, percent(score.marked_in_vain, score.deltas),
                      percent(score.unknowable, score.deltas), score.uncomparable,
                      score.bad > 0 ? "; first: " + score.first_bad : std::string())});
+    return {};
 }
 
 }  // namespace
 
-int main() {
+/// Without arguments all parts; else those that are named.
+int main(int count, char** arguments) {
     base::reaper::start();
-    play_histories();
+    const std::vector<std::string> chosen(arguments + 1, arguments + count);
+    const std::vector<std::pair<std::string, base::Result<void> (*)()>> parts{
+        {"histories", &histories},           {"statements", &measure},
+        {"resources", &measure_resources},   {"sessions", &bench::measure_sessions},
+        {"one", &bench::measure_one_server}, {"many", &bench::measure_many_servers}};
     bool well = true;
-    for (const auto& figures : {measure, measure_resources, bench::measure_sessions}) {
+    for (const auto& [name, figures] : parts) {
+        if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), name) == chosen.end()) continue;
         const auto measured = figures();
         if (measured) continue;
         fmt::print(stderr, "{}\n", measured.error().to_text());

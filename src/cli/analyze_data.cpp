@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "cli/analyze.hpp"
 #include "cli/commands.hpp"
+#include "cli/sparkline.hpp"
 #include "engine/data.hpp"
 #include "engine/json.hpp"
 
@@ -107,6 +108,13 @@ std::string distinct_text(const ColumnProfile& column) {
     return fmt::format("{:.0f} ({:.0f}..{:.0f})", d.count, d.low, d.high);
 }
 
+/// From the least value to the largest.
+std::string shape_text(const analyzers::ColumnShape& shape) {
+    const std::string name(analyzers::to_string(shape.shape));
+    return shape.densities.empty() ? name
+                                   : fmt::format("{} {}", sparkline(shape.densities, shape.densities.size(), terminal_glyphs()), name);
+}
+
 Table columns_table(const analyzers::TableProfile& profile) {
     Table table{{{"column"},
                  {"type"},
@@ -124,7 +132,7 @@ Table columns_table(const analyzers::TableProfile& profile) {
                                   ? TableCell(fmt::format("{:.0f}{}", *column.planner_distinct, column.distinct_error ? " !" : ""))
                                   : TableCell("-", ""),
                               number_cell(column.correlation, 2), percent_cell(100 * column.shape.entropy_share),
-                              percent_cell(100 * column.shape.heavy_share), std::string(analyzers::to_string(column.shape.shape))});
+                              percent_cell(100 * column.shape.heavy_share), shape_text(column.shape)});
     }
     return table;
 }

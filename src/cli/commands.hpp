@@ -11,6 +11,7 @@ void add_demo(CLI::App& app, Invocation& invocation);
 void add_doctor(CLI::App& app, Invocation& invocation);
 void add_collect(CLI::App& app, Invocation& invocation);
 void add_analyze(CLI::App& app, Invocation& invocation);
+void add_history(CLI::App& app, Invocation& invocation);
 void add_advise(CLI::App& app, Invocation& invocation);
 void add_whatif(CLI::App& app, Invocation& invocation);
 void add_apply(CLI::App& app, Invocation& invocation);

@@ -92,7 +92,8 @@ void Lane::turn(Place& place, const std::stop_token& stop) {
         const auto wish = place.source.next ? place.source.next() : std::nullopt;
         // Late turns do not shift those after them, and are not made up for.
         const auto now = clock_->steady();
-        place.due = wish.value_or(std::max(place.due + place.source.period, now));
+        constexpr std::chrono::milliseconds kBreath{20};  // whatever a source wishes, the lane is not spun
+        place.due = wish ? std::max(*wish, now + kBreath) : std::max(place.due + place.source.period, now);
         if (!wish && place.due + place.source.period <= now) place.due = now;
         return;
     }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -13,6 +15,7 @@
 #include "collectors/plan_sampler.hpp"
 #include "collectors/query_log_collector.hpp"
 #include "collectors/resource_usage_collector.hpp"
+#include "collectors/server_log_collector.hpp"
 #include "collectors/session_sampler.hpp"
 #include "pg/session.hpp"
 
@@ -63,9 +66,16 @@ struct ObservedDatabase {
     collectors::ResourceUsageCollector resources;
     collectors::PlanSampler plans;
 
-    ObservedDatabase(pg::Session opened, base::Clock& clock, collectors::PlanSamplerOptions options)
-        : session(std::move(opened)), resources(session, clock), plans(clock, std::move(options)) {}
+    ObservedDatabase(pg::Session opened, base::Clock& clock, const collectors::ResourceUsageOptions& resource_options,
+                     collectors::PlanSamplerOptions plan_options)
+        : session(std::move(opened)), resources(session, clock, resource_options), plans(clock, std::move(plan_options)) {}
 };
+
+/// Counters read from now on have another past.
+bool tells_of_another_server(const Reading& reading) {
+    return std::any_of(reading.batch.events.begin(), reading.batch.events.end(),
+                       [](const domain::Event& event) { return event.kind == "failover"; });
+}
 
 void merge(Reading& into, Reading from) {
     const auto append = [](auto& to, auto& items) {
@@ -91,15 +101,19 @@ struct ObservedTarget::State {
     domain::ServerId server = 0;
 
     KnownTemplates templates;
+    std::atomic<int> failovers = 0;  // seen by the quick lane
+    int failovers_heeded = 0;        // by the slow one
     std::unique_ptr<Connected<collectors::QueryLogCollector>> statements;
     std::unique_ptr<Connected<collectors::SessionSampler>> sessions;
     std::unique_ptr<Connected<collectors::PerformanceMetricsCollector>> metrics;
+    std::unique_ptr<Connected<collectors::ServerLogCollector>> log;
 
     std::unique_ptr<pg::Session> lister;  // of databases
     std::optional<Instant> listed;
     collectors::DatabaseRound resource_round, plan_round;
     std::map<std::string, std::unique_ptr<ObservedDatabase>> databases;
     std::vector<domain::PlanSighting> past_plans;
+    std::map<std::string, std::string> noted;  // what is amiss, and the database it was first seen in
 
     mutable std::mutex guard;  // of what follows
     std::size_t statement_count = 0, new_templates = 0;
@@ -115,10 +129,12 @@ struct ObservedTarget::State {
     Result<Source> statements_source();
     Result<Source> sessions_source();
     Result<Source> metrics_source();
+    Result<Source> log_source();
     Source resources_source();
     Source plans_source();
 
     Result<Reading> read_statements(const std::stop_token& stop);
+    void tell_once(Reading& reading, const std::string& database_name);
     Result<void> list_databases(Reading& reading);
     Result<ObservedDatabase*> database(const std::string& database_name);
     /// Calls `visit` for the next databases of the round.
@@ -178,10 +194,29 @@ Result<Source> ObservedTarget::State::metrics_source() {
     metrics->collector.emplace(metrics->session, *context->clock,
                                collectors::PerformanceOptions{.interval = interval, .everything = request->once});
     auto& collector = *metrics->collector;
+    ORRERY_ASSIGN(const auto past, store->state(server, "performance"));
+    if (past) collector.restore(*past);
     return Source{.name = "metrics",
                   .period = interval,
-                  .round = [&collector](const std::stop_token& stop) { return collector.collect(stop); },
-                  .next = [&collector] { return std::optional(collector.next()); }};
+                  .round = [this, &collector](const std::stop_token& stop) -> Result<Reading> {
+                      auto reading = collector.collect(stop);
+                      if (reading && tells_of_another_server(*reading)) ++failovers;
+                      return reading;
+                  },
+                  .next = [&collector] { return std::optional(collector.next()); },
+                  .finish = [&collector] { return collector.finish(); }};
+}
+
+Result<Source> ObservedTarget::State::log_source() {
+    ORRERY_ASSIGN(auto session, connect_observer(*context, conninfo, "log"));
+    log = std::make_unique<Connected<collectors::ServerLogCollector>>(std::move(session));
+    log->collector.emplace(log->session, *context->clock);
+    auto& collector = *log->collector;
+    ORRERY_ASSIGN(const auto position, store->state(server, std::string(collectors::ServerLogCollector::kStateName)));
+    if (position) collector.resume(*position);
+    return Source{.name = "log",
+                  .period = context->settings.duration("collect.log_interval"),
+                  .round = [&collector](const std::stop_token& stop) { return collector.collect_once(stop); }};
 }
 
 /// The list grows old slowly: databases are made and dropped seldom.
@@ -210,8 +245,11 @@ Result<ObservedDatabase*> ObservedTarget::State::database(const std::string& dat
     if (const auto found = databases.find(database_name); found != databases.end()) return found->second.get();
     ORRERY_ASSIGN(const auto where, pg::with_database(conninfo, database_name));
     ORRERY_ASSIGN(auto session, connect_observer(*context, where, "resources"));
+    // All databases together may cost what one may.
+    const double share = 1.0 / static_cast<double>(std::max<std::size_t>(resource_round.size(), 1));
     auto made =
-        std::make_unique<ObservedDatabase>(std::move(session), *context->clock, collectors::PlanSamplerOptions{.database = database_name});
+        std::make_unique<ObservedDatabase>(std::move(session), *context->clock, collectors::ResourceUsageOptions{.share_scale = share},
+                                           collectors::PlanSamplerOptions{.database = database_name});
     std::vector<domain::PlanSighting> past;
     for (const auto& sighting : past_plans)
         if (sighting.database == database_name) past.push_back(sighting);
@@ -219,11 +257,27 @@ Result<ObservedDatabase*> ObservedTarget::State::database(const std::string& dat
     return databases.emplace(database_name, std::move(made)).first->second.get();
 }
 
+/// Of a thousand databases that lack the same extension one is named.
+void ObservedTarget::State::tell_once(Reading& reading, const std::string& database_name) {
+    for (auto& note : reading.notes) {
+        const std::string prefix = database_name + ": ";
+        if (!note.starts_with(prefix)) continue;
+        const auto rest = note.substr(prefix.size());
+        if (noted.try_emplace(rest, database_name).first->second != database_name) note = "further databases: " + rest;
+    }
+    std::erase_if(reading.batch.events, [&](const domain::Event& event) {
+        return event.kind == "slowed_down" &&
+               noted.try_emplace("slowed down " + event.subject, database_name).first->second != database_name;
+    });
+}
+
 Result<Reading> ObservedTarget::State::visit(
     collectors::DatabaseRound& round, std::size_t count, const std::string& what,
     const std::function<Result<Reading>(const collectors::DatabaseEntry&, ObservedDatabase&)>& each) {
     Reading reading;
     ORRERY_TRY(list_databases(reading));
+    if (const int seen = failovers; std::exchange(failovers_heeded, seen) != seen)
+        for (const auto& [database_name, observed] : databases) observed->resources.begin_anew();
     std::size_t failed = 0, visited = 0;
     for (const auto& entry : round.next(count)) {
         if (context->stop.stop_requested()) break;
@@ -234,6 +288,7 @@ Result<Reading> ObservedTarget::State::visit(
             ++failed;
             reading.failures.push_back({fmt::format("{} of {}", what, entry.name), std::move(seen).error()});
         } else {
+            tell_once(*seen, entry.name);
             merge(reading, std::move(*seen));
         }
         if (round.size() > kOpenSessions)
@@ -257,7 +312,7 @@ Source ObservedTarget::State::resources_source() {
 Source ObservedTarget::State::plans_source() {
     Source source{.name = "plans", .period = seconds(15)};
     source.round = [this](const std::stop_token& stop) {
-        return visit(plan_round, request->once ? plan_round.size() + kDatabasesPerVisit : 1, "plans",
+        return visit(plan_round, request->once ? plan_round.size() + kDatabasesPerVisit : kDatabasesPerVisit, "plans",
                      [&](const collectors::DatabaseEntry& entry, ObservedDatabase& observed) -> Result<Reading> {
                          if (!observed.plans.due()) return Reading{};
                          const auto now = context->clock->now();
@@ -297,6 +352,7 @@ Result<std::unique_ptr<ObservedTarget>> ObservedTarget::open(const Context& cont
     if (state->wanted("metrics")) ORRERY_TRY(add(quick, state->metrics_source()));
     if (state->wanted("statements")) ORRERY_TRY(add(slow, state->statements_source()));
     if (state->wanted("resources")) slow.push_back(state->resources_source());
+    if (state->wanted("log")) ORRERY_TRY(add(slow, state->log_source()));
     if (state->wanted("plans")) {
         constexpr std::chrono::hours kPast{24 * 7};
         const auto now = context.clock->now();

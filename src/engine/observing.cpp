@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,7 @@ using base::ErrorKind;
 using std::chrono::seconds;
 
 constexpr seconds kLease{60}, kRenewal{15}, kLeaseRetry{5}, kConnectRetry{30}, kHousekeeping{600};
+constexpr std::chrono::milliseconds kStagger{200};
 
 /// Tells this process from all others that may write to the store.
 std::string lease_holder() {
@@ -164,6 +166,8 @@ const std::vector<std::string>& collector_names() {
 base::Result<CollectReport> collect(const Context& context, const CollectRequest& request) {
     ORRERY_TRY(check(request));
     ORRERY_ASSIGN(const auto policy, retention_policy(context.settings));
+    // A heap per thread would keep the largest answer that each has ever read.
+    ::mallopt(M_ARENA_MAX, 2);
     ORRERY_ASSIGN(auto opened, open_store(context));
     store::LockedStore store(std::move(opened));
     const auto start = context.clock->steady();

@@ -70,6 +70,14 @@ TEST_F(LaneTest, ALateTurnDoesNotShiftThoseAfterIt) {
     EXPECT_EQ(turns, (std::vector<std::string>{"slow@0", "slow@2400", "slow@3400", "slow@4400"}));
 }
 
+TEST_F(LaneTest, AWishForThePastDoesNotSpinTheLane) {
+    auto eager = source("eager", seconds(1));
+    eager.next = [this] { return start; };
+    lane({eager}).run({}, start + milliseconds(1'000));
+    EXPECT_LE(turns.size(), 51U);
+    EXPECT_GE(turns.size(), 10U);
+}
+
 TEST_F(LaneTest, OneThatFailsBacksOffWhileTheOthersGoOn) {
     failing.insert("broken");
     auto both = lane({source("broken", seconds(1)), source("well", seconds(1))}, {.longest_back_off = seconds(4)});
