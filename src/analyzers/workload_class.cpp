@@ -8,9 +8,9 @@ namespace orrery::analyzers {
 namespace {
 
 // Fitted by `analyze_bench --fit` (ridge 0.05): see docs/concepts/workload.md.
-constexpr std::array<double, kClassInputs> kTemplateModel{-1.683, -0.665, 0.759, 0.224, -4.294, 0.345, 3.181, 1.937, -2.022, 0.021};
-constexpr std::array<double, kMixInputs> kMixedModel{0.460, 0.912, -0.148};
-constexpr std::array<double, kMixInputs> kOlapModel{-0.115, 1.348, 0.660};
+constexpr std::array<double, kClassInputs> kTemplateModel{-2.021, -0.707, 0.978, 0.177, -4.273, 0.353, 3.068, 1.928, -1.967, 0.018};
+constexpr std::array<double, kMixInputs> kMixedModel{-0.004, 0.833, -0.273};
+constexpr std::array<double, kMixInputs> kOlapModel{-0.522, 1.278, 0.546};
 
 double known(double value) {
     return std::isnan(value) ? 0 : value;
