@@ -238,7 +238,7 @@ Result<void> QueryLogCollector::write(Round& round) {
     }
     report.active = interval->deltas.size();
     report.lower_bound = interval->lower_bound;
-    if (interval->total_exec_ms > 0) report.coverage_percent = 100 * interval->known_exec_ms / interval->total_exec_ms;
+    if (interval->total_exec_ms > 0) report.coverage_percent = 100 * std::min(interval->known_exec_ms / interval->total_exec_ms, 1.0);
     ORRERY_TRY(store_->append(server_, *interval, snapshot.cursor));
     finish(snapshot);
     return {};

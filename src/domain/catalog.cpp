@@ -115,11 +115,11 @@ constexpr std::array<std::string_view, 25> kReservedToo{
     "session_user", "setof", "similar",   "smallint", "some",     "substring", "symmetric", "table", "tablesample",
     "then",         "time",  "timestamp", "to",       "trailing", "treat",     "trim",      "true",  "union",
     "unique",       "user",  "using",     "values",   "variadic", "verbose",   "window"};
-constexpr std::array<std::string_view, 3> kReservedLast{"varchar", "when", "where"};
+constexpr std::array<std::string_view, 5> kReservedLast{"varchar", "when", "where", "with", "system_user"};  // the last since 16
 
 bool reserved(std::string_view name) {
     const auto in = [&](const auto& words) { return std::find(words.begin(), words.end(), name) != words.end(); };
-    return in(kReserved) || in(kReservedToo) || in(kReservedLast) || name == "with";
+    return in(kReserved) || in(kReservedToo) || in(kReservedLast);
 }
 
 bool plain(std::string_view name) {

@@ -17,7 +17,8 @@ TEST(QuoteIdentifier, QuotesOnlyWhatSqlNeeds) {
     EXPECT_EQ(quote_identifier("größe"), "\"größe\"");
     EXPECT_EQ(quote_identifier("say \"hi\""), "\"say \"\"hi\"\"\"");
     EXPECT_EQ(quote_identifier(""), "\"\"");
-    for (const char* word : {"select", "user", "order", "table", "left", "like", "current_date", "where", "with", "window", "analyze"})
+    for (const char* word :
+         {"system_user", "select", "user", "order", "table", "left", "like", "current_date", "where", "with", "window", "analyze"})
         EXPECT_EQ(quote_identifier(word), "\"" + std::string(word) + "\"");
 }
 
