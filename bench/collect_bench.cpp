@@ -248,7 +248,7 @@ base::Result<void> measure_resources() {
                              "{} frames of {:.0f} rows",
                              kMinutes, usual.first_ms, usual.frames, static_cast<double>(usual.rows) / static_cast<double>(usual.frames)),
          "Datadog, all checks", 1});
-    bench::print({"collect.longest_statement", usual.longest_ms, "ms",
+    bench::print({"collect.longest_resources_statement", usual.longest_ms, "ms",
                   setup + fmt::format("; resources, the first and coldest round included, CPU time of the backend: {}", usual.longest)});
     ORRERY_ASSIGN(const auto many, resource_rounds(cluster, "many", 10, ""));
     bench::print(

@@ -52,7 +52,7 @@ protected:
     void observe(const std::string& role = "orrery") {
         collector.reset();
         session.emplace(connect(role, {}));
-        collector.emplace(*session, *store, base::system_clock(), QueryLogOptions{.text_time_share = 1});
+        collector.emplace(*session, *store, base::system_clock(), QueryLogOptions{.text_time_share = 1e6});
     }
     pg::Session connect(const std::string& role, const pg::SessionOptions& options) const {
         auto opened = pg::Session::connect(cluster->uri_as(role, "postgres"), options);
@@ -266,7 +266,7 @@ TEST_F(CollectorOnServer, AnySqlAsciiBytesAndHugeTextsAreRead) {
     ASSERT_TRUE(raw->execute("CREATE EXTENSION pg_stat_statements"));
     auto from_there = pg::Session::connect(cluster->uri("bytes"));
     ASSERT_TRUE(from_there);
-    QueryLogCollector there(*from_there, *store, base::system_clock(), {.text_time_share = 1});
+    QueryLogCollector there(*from_there, *store, base::system_clock(), {.text_time_share = 1e6});
     const auto report = there.collect_once();
     ASSERT_TRUE(report) << report.error().to_text();
     EXPECT_EQ(report->unknown_texts, 0U);
