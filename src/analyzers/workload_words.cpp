@@ -28,6 +28,10 @@ std::string quantity(double number) {
     return fmt::format("{:.0f}", number);
 }
 
+std::string rate(double number) {
+    return number < 10 ? fmt::format("{:.2f}", number) : quantity(number);
+}
+
 /// "2026-01-05 02:30 UTC".
 std::string moment(base::WallTime time) {
     const auto text = base::to_iso8601(time);
@@ -65,9 +69,9 @@ std::string hours_words(const std::vector<int>& hours) {
 }
 
 void kind_words(const WorkloadSummary& s, std::vector<std::string>& out) {
-    out.push_back(fmt::format("{} statements of {} templates took {} in {} of observation: {:.2g} a second, {:.2g} executing at a time{}.",
+    out.push_back(fmt::format("{} statements of {} templates took {} in {} of observation: {} a second, {:.2f} executing at a time{}.",
                               quantity(s.calls), s.templates.size(), base::to_text(base::Milliseconds(s.ms)), duration(s.seconds),
-                              s.features[Feature::calls_per_s], s.features[Feature::active_sessions],
+                              rate(s.features[Feature::calls_per_s]), s.features[Feature::active_sessions],
                               s.lower_bound ? " (at least: counters were reset in between)" : ""));
     if (s.coverage < 0.9)
         out.push_back(fmt::format("Only {} of the server's time in statements is known by statement: the rest is judged alike.",

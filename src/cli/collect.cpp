@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "base/log.hpp"
 #include "cli/commands.hpp"
 #include "engine/json.hpp"
 #include "engine/observing.hpp"
@@ -73,10 +72,7 @@ base::Result<void> print_target(const Invocation& invocation, const engine::Targ
                               fmt::format("{}", source.rows), fmt::format("{}", source.plans), fmt::format("{}", source.events),
                               milliseconds_cell(source.server_time.count()), share_cell(source, seconds),
                               milliseconds_cell(source.longest_statement.count())});
-    ORRERY_TRY(print(invocation, table));
-    for (const auto& source : target.sources)
-        for (const auto& note : source.notes) base::log_warning(fmt::format("{}: {}", source.name, note));
-    return {};
+    return print(invocation, table);
 }
 
 bool is_partial(const engine::TargetReport& target) {

@@ -34,7 +34,7 @@ void Lane::note(SourceStatus& status, const std::string& text) {
     if (std::find(status.notes.begin(), status.notes.end(), text) != status.notes.end()) return;
     constexpr std::size_t kMost = 100;
     if (status.notes.size() < kMost) status.notes.push_back(text);
-    base::log_debug(fmt::format("{}: {}", status.name, text));
+    base::log_warning(fmt::format("{}: {}", status.name, text));
 }
 
 void Lane::take(SourceStatus& status, collectors::Reading reading) {
@@ -88,6 +88,8 @@ void Lane::turn(Place& place, const std::stop_token& stop) {
             const std::scoped_lock lock(guard_);
             ++status.rounds;
         }
+        base::log_debug(fmt::format("{}: round {}, {} frames, {:.1f} ms of the server's time", status.name, status.rounds,
+                                    reading->batch.frames.size(), reading->server_time.count()));
         take(status, std::move(reading).value());
         const auto wish = place.source.next ? place.source.next() : std::nullopt;
         // Late turns do not shift those after them, and are not made up for.
@@ -106,7 +108,6 @@ void Lane::turn(Place& place, const std::stop_token& stop) {
     ++status.failures;
     const bool news = !status.last_error || status.last_error->message != reading.error().message || place.failures_in_a_row == 1;
     if (news) base::log_warning(fmt::format("{}: {}", status.name, reading.error().to_text()));
-    note(status, reading.error().message);
     status.last_error = std::move(reading).error();
 }
 

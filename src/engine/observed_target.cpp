@@ -12,6 +12,7 @@
 
 #include "collectors/database_list.hpp"
 #include "collectors/performance_metrics_collector.hpp"
+#include "collectors/plan_history.hpp"
 #include "collectors/plan_sampler.hpp"
 #include "collectors/query_log_collector.hpp"
 #include "collectors/resource_usage_collector.hpp"
@@ -113,6 +114,7 @@ struct ObservedTarget::State {
     collectors::DatabaseRound resource_round, plan_round;
     std::map<std::string, std::unique_ptr<ObservedDatabase>> databases;
     std::vector<domain::PlanSighting> past_plans;
+    collectors::PlanHistory logged_plans;      // of auto_explain
     std::map<std::string, std::string> noted;  // what is amiss, and the database it was first seen in
 
     mutable std::mutex guard;  // of what follows
@@ -160,6 +162,7 @@ Result<Reading> ObservedTarget::State::read_statements(const std::stop_token& st
     Reading reading;
     reading.notes = std::move(round.notes);
     reading.server_time = round.server_time;
+    reading.longest_statement = round.longest_statement;
     const std::scoped_lock lock(guard);
     statement_count = round.statements;
     new_templates += round.new_texts;
@@ -216,7 +219,12 @@ Result<Source> ObservedTarget::State::log_source() {
     if (position) collector.resume(*position);
     return Source{.name = "log",
                   .period = context->settings.duration("collect.log_interval"),
-                  .round = [&collector](const std::stop_token& stop) { return collector.collect_once(stop); }};
+                  .round = [this, &collector](const std::stop_token& stop) -> Result<Reading> {
+                      ORRERY_ASSIGN(auto reading, collector.collect_once(stop));
+                      for (const auto& plan : reading.batch.plans)
+                          if (auto flip = logged_plans.add(plan)) reading.batch.events.push_back(std::move(*flip));
+                      return reading;
+                  }};
 }
 
 /// The list grows old slowly: databases are made and dropped seldom.
@@ -352,13 +360,12 @@ Result<std::unique_ptr<ObservedTarget>> ObservedTarget::open(const Context& cont
     if (state->wanted("metrics")) ORRERY_TRY(add(quick, state->metrics_source()));
     if (state->wanted("statements")) ORRERY_TRY(add(slow, state->statements_source()));
     if (state->wanted("resources")) slow.push_back(state->resources_source());
+    constexpr std::chrono::hours kPast{24 * 7};
+    const auto now = context.clock->now();
+    ORRERY_ASSIGN(state->past_plans, store.plans(state->server, std::nullopt, now - kPast, now));
+    state->logged_plans.remember(state->past_plans);
     if (state->wanted("log")) ORRERY_TRY(add(slow, state->log_source()));
-    if (state->wanted("plans")) {
-        constexpr std::chrono::hours kPast{24 * 7};
-        const auto now = context.clock->now();
-        ORRERY_ASSIGN(state->past_plans, store.plans(state->server, std::nullopt, now - kPast, now));
-        slow.push_back(state->plans_source());
-    }
+    if (state->wanted("plans")) slow.push_back(state->plans_source());
     state->quick.emplace(std::move(quick), state->writer(), *context.clock);
     state->slow.emplace(std::move(slow), state->writer(), *context.clock);
     return std::unique_ptr<ObservedTarget>(new ObservedTarget(std::move(state)));

@@ -100,7 +100,10 @@ TEST_F(TargetCommands, AWrongPasswordIsSaidAndNotShown) {
 
 TEST_F(TargetCommands, WithoutPgStatStatementsTheErrorSaysHowToGetIt) {
     execute("DROP EXTENSION pg_stat_statements");
-    expect_error(at_target({"collect", "--once"}), 1, "CREATE EXTENSION pg_stat_statements");
+    expect_error(at_target({"collect", "--once", "--only", "statements"}), 1, "CREATE EXTENSION pg_stat_statements");
+    const auto all = at_target({"collect", "--once", "--format", "json"});
+    EXPECT_EQ(all.code, 3) << "the other collectors go on";
+    EXPECT_NE(all.output.find("pg_stat_statements is not installed"), std::string::npos) << all.output;
     const auto doctor = at_target({"doctor", "--format", "json"});
     EXPECT_EQ(doctor.code, 3);
     EXPECT_NE(doctor.json().dump().find("CREATE EXTENSION pg_stat_statements"), std::string::npos);
@@ -200,7 +203,8 @@ TEST_F(TargetCommands, CollectAnalyzeEvaluate) {
     run_workload();
     const auto collected = at_target({"collect", "--once", "--format", "json"});
     EXPECT_EQ(collected.code, 0) << collected.errors;
-    EXPECT_EQ(collected.json()["readings"], 1);
+    EXPECT_EQ(collected.json()["targets"][0]["sources"][0]["name"], "statements");
+    EXPECT_EQ(collected.json()["targets"][0]["sources"][0]["rounds"], 1);
     const auto patterns = at_target({"analyze", "patterns", "--format", "json"}).json();
     ASSERT_GE(patterns["templates"].size(), 1U);
     const auto& heaviest = patterns["templates"][0];
@@ -222,19 +226,19 @@ TEST_F(TargetCommands, CollectAnalyzeEvaluate) {
 
 TEST_F(TargetCommands, CollectingEndsInOrderWhenInterrupted) {
     testing::Running collecting(world, {"--store", context_.store, "-v", "collect", "--interval", "1s", "--target", target()});
-    ASSERT_TRUE(collecting.says("statements")) << collecting.said();
+    ASSERT_TRUE(collecting.says("statements: round 1")) << collecting.said();
     collecting.signal(SIGINT);
     EXPECT_EQ(collecting.wait(), 0) << collecting.said();
 }
 
 TEST_F(TargetCommands, CollectingOutlivesAServerCrash) {
     testing::Running collecting(world, {"--store", context_.store, "-v", "collect", "--interval", "1s", "--target", target()});
-    ASSERT_TRUE(collecting.says("statements")) << collecting.said();
+    ASSERT_TRUE(collecting.says("statements: round 2")) << collecting.said();
     ASSERT_TRUE(cluster_->stop(pg::PrivateCluster::StopMode::immediate));
     ASSERT_TRUE(collecting.says("warning: ")) << collecting.said();
     const auto mark = collecting.said().size();
     ASSERT_TRUE(cluster_->start());
-    ASSERT_TRUE(orrery::testing::eventually([&] { return collecting.said().find("statements", mark) != std::string::npos; }))
+    ASSERT_TRUE(orrery::testing::eventually([&] { return collecting.said().find("statements: round", mark) != std::string::npos; }))
         << collecting.said();
     collecting.signal(SIGINT);
     EXPECT_EQ(collecting.wait(), 3) << "readings were missed: " << collecting.said();

@@ -88,7 +88,8 @@ TEST_F(LaneTest, OneThatFailsBacksOffWhileTheOthersGoOn) {
     EXPECT_EQ(broken, (std::vector<std::string>{"broken@0", "broken@1000", "broken@3000", "broken@7000", "broken@11000"}));
     const auto status = both.status();
     EXPECT_EQ(status[0].failures, 5);
-    EXPECT_EQ(status[0].notes, (std::vector<std::string>{"server away"}));
+    ASSERT_TRUE(status[0].last_error.has_value());
+    EXPECT_EQ(status[0].last_error->message, "server away");
     EXPECT_EQ(status[1].rounds, 13);
 }
 
