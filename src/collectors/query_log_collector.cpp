@@ -7,8 +7,9 @@
 #include <utility>
 
 #include "base/random.hpp"
+#include "collectors/query_features.hpp"
 #include "collectors/query_log_events.hpp"
-#include "sql/statement.hpp"
+#include "sql/features.hpp"
 
 namespace orrery::collectors {
 
@@ -29,9 +30,8 @@ base::Unexpected cancelled() {
 }
 
 /// A statement that libpg_query cannot read still needs a name: that of its query id.
-Fingerprint fingerprint_of(const StatementText& item) {
-    const auto parsed = item.text.empty() ? base::unexpected(ErrorKind::invalid_input, "no text") : sql::fingerprint(item.text);
-    if (parsed && parsed->value != 0) return *parsed;
+Fingerprint fingerprint_of(const StatementText& item, const sql::Analysis& analysis) {
+    if (analysis.fingerprint.value != 0) return analysis.fingerprint;
     return {base::stable_hash(fmt::format("query id {}", item.key.query_id)) | 1};
 }
 
@@ -204,16 +204,24 @@ Result<void> QueryLogCollector::learn_texts(Round& round) {
 Result<void> QueryLogCollector::remember(const std::vector<StatementText>& texts) {
     std::vector<domain::KnownStatement> statements;
     std::vector<domain::QueryTemplate> templates;
+    TemplateFeatures features;
     std::unordered_set<std::uint64_t> seen;
+    for (const auto& [key, fingerprint] : known_) seen.insert(fingerprint.value);
     statements.reserve(texts.size());
     for (const auto& item : texts) {
-        const bool own = domain::is_marked_own(item.text);
-        const auto fingerprint = own ? Fingerprint{} : fingerprint_of(item);
+        if (domain::is_marked_own(item.text)) {
+            statements.push_back({item.key, {}});
+            continue;
+        }
+        const auto analysis = analyses_.analyze(item.text);  // many databases and roles run the same text
+        const auto fingerprint = fingerprint_of(item, *analysis);
         statements.push_back({item.key, fingerprint});
-        if (!own && seen.insert(fingerprint.value).second)
-            templates.push_back({fingerprint, options_.store_texts ? sql::redact(item.text) : std::string()});
+        if (!seen.insert(fingerprint.value).second) continue;
+        templates.push_back({fingerprint, options_.store_texts ? analysis->text : std::string()});
+        if (!analysis->error) features.emplace_back(fingerprint, sql::features(analysis->facts));
     }
     ORRERY_TRY(store_->save_templates(templates));
+    if (!features.empty()) ORRERY_TRY(store_->write(server_, {.frames = {feature_frame(features, clock_->now())}}));
     ORRERY_TRY(store_->save_known_statements(server_, statements));
     for (const auto& statement : statements) {
         known_.emplace(statement.key, statement.fingerprint);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -14,6 +15,7 @@
 #include "collectors/query_log_sql.hpp"
 #include "domain/sql_session.hpp"
 #include "domain/store.hpp"
+#include "sql/analysis.hpp"
 
 namespace orrery::collectors {
 
@@ -89,6 +91,7 @@ private:
     std::string scope_;       // of the newest round
     std::unordered_map<domain::StatementKey, domain::Fingerprint, StatementKeyHash> known_;
     StatementKeySet own_;
+    sql::AnalysisCache analyses_{base::Bytes(std::int64_t{2} << 20U)};
     std::optional<std::chrono::steady_clock::time_point> next_texts_, next_evictions_;
     double mean_text_bytes_ = 4'096;  // of the newest answer
     // Of the newest round that was written by this object:

@@ -19,6 +19,7 @@ public:
     std::optional<domain::QueryLogCursor> newest;
     std::vector<domain::Event> happened;
     std::string target, identifier;
+    std::vector<domain::Frame> frames;
     std::optional<base::Error> failure;         ///< of every write
     std::optional<base::Error> append_failure;  ///< of intervals alone
 
@@ -44,6 +45,7 @@ public:
     base::Result<void> write(domain::ServerId, const domain::Batch& batch) override {
         if (failure) return base::unexpected(*failure);
         happened.insert(happened.end(), batch.events.begin(), batch.events.end());
+        frames.insert(frames.end(), batch.frames.begin(), batch.frames.end());
         return {};
     }
     base::Result<void> append(domain::ServerId server, const domain::QueryLogInterval& interval,

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "collectors/memory_store.hpp"
+#include "sql/features.hpp"
 #include "sql/statement.hpp"
 
 namespace orrery::collectors {
@@ -191,6 +192,24 @@ TEST_F(QueryLogCollectorTest, StatementsOfOneTemplateShareIt) {
     round(mine);
     EXPECT_EQ(store.templates.size(), 1U);
     EXPECT_EQ(store.known.size(), 2U);
+}
+
+TEST_F(QueryLogCollectorTest, NewTemplatesComeWithTheirFeaturesOnce) {
+    server.entries = {
+        {1, "SELECT a FROM t WHERE b = $1 AND c = $2", 1, 1}, {2, "select a from t where b = $3 and c = $4", 1, 1}, {3, "SELEC", 1, 1}};
+    auto mine = collector({.store_texts = false});
+    round(mine);
+    server.entries.push_back({4, "SELECT a FROM t WHERE b = $9 AND c = $8", 1, 1});
+    round(mine);
+    ASSERT_EQ(store.frames.size(), 1U) << "another key of a known template brings nothing new";
+    const auto& frame = store.frames[0];
+    EXPECT_EQ(frame.series, "query_features");
+    ASSERT_EQ(frame.rows(), 1U);
+    const auto* equalities = frame.find("equality");
+    ASSERT_NE(equalities, nullptr);
+    EXPECT_EQ(std::get<std::vector<double>>(equalities->values)[0], 2);
+    EXPECT_EQ(std::get<std::vector<std::int64_t>>(frame.find("version")->values)[0], sql::kFeatureVersion);
+    EXPECT_EQ(std::get<std::vector<std::string>>(frame.find("fingerprint")->values)[0], store.known.at(0).fingerprint.hex());
 }
 
 TEST_F(QueryLogCollectorTest, WhatDoesNotParseIsKnownByItsQueryId) {
