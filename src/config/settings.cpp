@@ -26,6 +26,8 @@ constexpr std::array kTable{
     Setting{"collect.sessions_interval", duration, "1s", 0.1, 60, "s", "Time between two looks at the sessions, on the average."},
     Setting{"collect.metrics_interval", duration, "10s", 1, 3600, "s", "Time between two readings of the server's and the host's metrics."},
     Setting{"collect.log_interval", duration, "10s", 1, 3600, "s", "Time between two readings of the server's log."},
+    Setting{"collect.full_bloat", boolean, "false", 0, 1, "",
+            "Measure bloat by reading whole relations (pgstattuple, pgstatindex) where the estimate is high; costs I/O."},
     Setting{"collect.store_texts", boolean, "true", 0, 1, "", "Keep the normalized texts of statements; off keeps fingerprints only."},
     Setting{"twin.deviation_limit", real, "0.1", 0, 100, "%", "A twin's cost further than this from the target's is reported."},
     Setting{"twin.endpoints", boolean, "true", 0, 1, "", "Copy the two extreme values of indexed columns to the twin."},

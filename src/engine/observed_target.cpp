@@ -255,9 +255,11 @@ Result<ObservedDatabase*> ObservedTarget::State::database(const std::string& dat
     ORRERY_ASSIGN(auto session, connect_observer(*context, where, "resources"));
     // All databases together may cost what one may.
     const double share = 1.0 / static_cast<double>(std::max<std::size_t>(resource_round.size(), 1));
-    auto made =
-        std::make_unique<ObservedDatabase>(std::move(session), *context->clock, collectors::ResourceUsageOptions{.share_scale = share},
-                                           collectors::PlanSamplerOptions{.database = database_name});
+    collectors::ResourceUsageOptions resources{.share_scale = share};
+    resources.bloat_options.full = context->settings.boolean("collect.full_bloat");
+    resources.unused_after = std::chrono::duration_cast<std::chrono::hours>(context->settings.duration("advise.unused_after"));
+    auto made = std::make_unique<ObservedDatabase>(std::move(session), *context->clock, resources,
+                                                   collectors::PlanSamplerOptions{.database = database_name});
     std::vector<domain::PlanSighting> past;
     for (const auto& sighting : past_plans)
         if (sighting.database == database_name) past.push_back(sighting);
