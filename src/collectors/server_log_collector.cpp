@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 constexpr auto kZoneAge = std::chrono::hours(12);
 
 /// Settings that the role may see, and what else tells how the log can be reached, by name. Names in capitals are not settings.
+/// A helper function that is not a superuser's is somebody's trap.
 constexpr const char* kSettingsSql =
     R"(SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN ('cluster_name', 'data_directory', 'lc_messages',
  'log_destination', 'log_directory', 'log_filename', 'log_line_prefix', 'log_timezone', 'logging_collector')
@@ -31,7 +32,8 @@ UNION ALL SELECT 'MAY_ASK_NAME', pg_catalog.has_function_privilege('pg_catalog.p
 UNION ALL SELECT 'MAY_LIST', pg_catalog.has_function_privilege('pg_catalog.pg_ls_logdir()', 'EXECUTE')::text
 UNION ALL SELECT 'MAY_READ', pg_catalog.has_function_privilege('pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)', 'EXECUTE')::text
 UNION ALL SELECT 'HELPER', coalesce(pg_catalog.has_function_privilege(p.oid, 'EXECUTE') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false)::text
- FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'orrery' AND p.proname = 'read_log'
+ FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+ WHERE n.nspname = 'orrery' AND p.proname = 'read_log' AND r.rolsuper
  AND pg_catalog.oidvectortypes(p.proargtypes) = 'text, bigint, integer')";
 
 /// When the offset of a zone changed in the last weeks: rows of Unix seconds and offset.

@@ -158,10 +158,18 @@ TEST_F(HostOfServer, NothingElseCanBeReadThroughTheHelperFunctions) {
 TEST_F(HostOfServer, AFunctionOfThatNameThatIsNoSuperusersIsLeftAlone) {
     run("CREATE SCHEMA orrery AUTHORIZATION \"Other\"");
     run("SET ROLE \"Other\"; CREATE FUNCTION orrery.read_proc(name text) RETURNS text LANGUAGE sql AS 'SELECT current_user::text'; "
-        "GRANT USAGE ON SCHEMA orrery TO PUBLIC; RESET ROLE");
+        "GRANT EXECUTE ON FUNCTION orrery.read_proc(text) TO \"Other\"; GRANT USAGE ON SCHEMA orrery TO PUBLIC; RESET ROLE");
+    run("SET ROLE \"Other\"; CREATE FUNCTION orrery.read_log(name text, \"offset\" bigint, length integer) RETURNS bytea LANGUAGE sql AS "
+        "'SELECT NULL::bytea'; RESET ROLE");
     EXPECT_EQ(find_host(*session, elsewhere())->source, HostSource::none);
     run(helper_sql("watcher"));
     EXPECT_EQ(find_host(*session, elsewhere())->source, HostSource::functions);
+    for (const auto* function : {"read_proc(text)", "read_log(text, bigint, integer)"}) {
+        const auto open =
+            session->query(fmt::format("SELECT pg_catalog.has_function_privilege('Other', 'orrery.{}', 'EXECUTE')", function));
+        ASSERT_TRUE(open);
+        EXPECT_FALSE(open->boolean(0, 0)) << function << ": the rights on what was there before are gone with it";
+    }
 }
 
 TEST_F(HostOfServer, WhenTheRightIsTakenAwayItFailsAloneAndSaysSo) {

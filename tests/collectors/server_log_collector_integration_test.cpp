@@ -290,6 +290,21 @@ TEST_F(LogOverSql, IsReadByTheHelperFunction) {
     expect_three_calls();
 }
 
+TEST_F(LogOverSql, AHelperFunctionThatIsNoSuperusersIsNotCalled) {
+    start("stderr,csvlog", "json");
+    ASSERT_TRUE(
+        application->execute("CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher; CREATE ROLE other; "
+                             "CREATE SCHEMA orrery AUTHORIZATION other; GRANT USAGE ON SCHEMA orrery TO watcher"));
+    ASSERT_TRUE(
+        application->execute("SET ROLE other; CREATE FUNCTION orrery.read_log(name text, \"offset\" bigint, length integer) RETURNS bytea "
+                             "LANGUAGE sql AS 'SELECT ''called''::bytea'; RESET ROLE"));
+    open_collector("watcher", over_sql());
+    const auto reading = read();
+    EXPECT_TRUE(reading.batch.state.empty());
+    ASSERT_EQ(reading.notes.size(), 1U);
+    EXPECT_NE(reading.notes[0].find("GRANT EXECUTE"), std::string::npos) << reading.notes[0];
+}
+
 TEST_F(LogOverSql, CatchesUpInBoundedRounds) {
     start("stderr,csvlog", "json", {{"auto_explain.log_min_duration", "-1"}, {"log_rotation_size", "0"}});
     auto options = over_sql();

@@ -1,9 +1,22 @@
 -- Helper functions for Orrery: what pg_monitor may not see, and nothing else. Run as a superuser in the database that Orrery connects to;
 -- again after an upgrade of Orrery. To take them away: DROP SCHEMA orrery CASCADE;
 BEGIN;
+SET LOCAL search_path = pg_catalog, pg_temp;
 CREATE SCHEMA IF NOT EXISTS orrery;
 ALTER SCHEMA orrery OWNER TO CURRENT_USER;
 REVOKE ALL ON SCHEMA orrery FROM PUBLIC;
+
+-- What others have put under these names goes: functions that are replaced keep the rights that were granted on them.
+DO $$
+DECLARE foreign_one text;
+BEGIN
+    FOR foreign_one IN SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                       JOIN pg_roles r ON r.oid = p.proowner
+                       WHERE n.nspname = 'orrery' AND p.proname = ANY ('{read_proc, read_log}') AND NOT r.rolsuper
+    LOOP
+        EXECUTE 'DROP ROUTINE ' || foreign_one;
+    END LOOP;
+END $$;
 
 -- One of the kernel's statistics files, by name.
 CREATE OR REPLACE FUNCTION orrery.read_proc(name text) RETURNS text
