@@ -234,15 +234,33 @@ bool is_own(const LogRecord& record, const LogFinding& finding) {
     return !record.statement.empty() && domain::is_marked_own(record.statement.raw().substr(0, 100));
 }
 
-/// A text without its quoted and bracketed parts and its numbers; cut where a quote or bracket does not close.
-std::string without_quoted(std::string_view text) {
+/// Classes of SQLSTATE that the server itself raises, in two letters each; any other is an application's own.
+bool is_of_the_server(std::string_view sqlstate) {
+    constexpr std::string_view kClasses =
+        "01 02 03 08 09 0A 0B 0F 0L 0P 0Z 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 3B 3D 3F 40 42 44 53 54 55 57 58 "
+        "72 F0 XX ";
+    const auto place = sqlstate.size() == 5 ? kClasses.find(sqlstate.substr(0, 2)) : std::string_view::npos;
+    return place != std::string_view::npos && place % 3 == 0;
+}
+
+/// What is quoted in the message may be a piece of data, which may hold quotes of its own: then only the last one surely ends it. In the
+/// messages of other classes names are quoted.
+bool quotes_data(std::string_view sqlstate) {
+    for (const std::string_view names : {"23", "28", "3D", "3F", "40", "55", "57", "42501", "42P01", "42703", "42704"})
+        if (sqlstate.starts_with(names)) return false;
+    return true;
+}
+
+/// A text without its quoted and bracketed parts and its numbers; cut where a quote or bracket does not close. `to_last`: what is quoted
+/// reaches to the last quote.
+std::string without_quoted(std::string_view text, bool to_last) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (c == '"' || c == '\'' || c == '(' || c == '[' || c == '{') {
             const char close = c == '(' ? ')' : c == '[' ? ']' : c == '{' ? '}' : c;
-            const auto end = c == '(' ? text.rfind(close) : text.find(close, i + 1);
-            if (end == std::string_view::npos || end < i) return out + "...";
+            const auto end = c == '(' || to_last ? text.rfind(close) : text.find(close, i + 1);
+            if (end == std::string_view::npos || end <= i) return out + "...";
             out += c;
             out += '?';
             out += close;
@@ -290,15 +308,18 @@ LogFinding classify(const LogRecord& record) {
 
 std::string message_without_data(const LogRecord& record, std::string_view sqlstate) {
     // Messages that functions raise are the application's own words, and those of other servers and languages are not known.
-    if (sqlstate.empty() || sqlstate.starts_with("P0") || sqlstate.starts_with("38") || sqlstate.starts_with("39") ||
-        sqlstate.starts_with("HV"))
-        return "";
-    if (record.context.raw().find("RAISE") != std::string_view::npos) return "";
+    if (!is_of_the_server(sqlstate)) return "";
+    const auto context = record.context.raw();
+    if (context.find("RAISE") != std::string_view::npos) return "";
+    if (context.find("PL/") != std::string_view::npos && context.find("PL/pgSQL") == std::string_view::npos) return "";
     std::string scratch;
-    auto message = record.message.decoded(scratch);
-    message = message.substr(0, std::min(message.find_first_of("\r\n"), kLongestMessage));
+    const auto whole = record.message.decoded(scratch);
+    auto message = whole.substr(0, std::min(whole.find_first_of("\r\n"), kLongestMessage));
+    const bool to_last = quotes_data(sqlstate);
+    // What is quoted may go on behind the cut.
+    if (to_last && message.size() < whole.size()) message = message.substr(0, message.find_first_of("\"'([{"));
     if (std::any_of(message.begin(), message.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x7F || c < ' '; })) return "";
-    return without_quoted(message);
+    return without_quoted(message, to_last);
 }
 
 /// The columns that counts are stored in.

@@ -117,12 +117,20 @@ TEST(LogMessages, AreStoredWithoutData) {
     EXPECT_EQ(stripped("value 4711 is out of range"), "value ? is out of range");
     EXPECT_EQ(stripped("unterminated quoted string at or near \"'s3cret"), "unterminated quoted string at or near ...");
     EXPECT_EQ(stripped("first line\nsecond s3cret"), "first line");
+    EXPECT_EQ(stripped("invalid input syntax for type uuid: \"{\"name\":\"s3cret\"}\""), "invalid input syntax for type uuid: \"?\"");
+    EXPECT_EQ(stripped("invalid input syntax for type uuid: \"{\"name\": s3cret\n}\""), "invalid input syntax for type uuid: ");
+    EXPECT_EQ(stripped("insert or update on table \"a\" violates foreign key constraint \"b\"", "23503"),
+              "insert or update on table \"?\" violates foreign key constraint \"?\"");
+    EXPECT_EQ(stripped("s3cret", "U0001"), "") << "no class of the server's";
+    EXPECT_EQ(stripped("s3cret", "ZZZZZ"), "");
     EXPECT_EQ(stripped("Schlüssel s3cret"), "") << "another language, or data";
     EXPECT_EQ(stripped("s3cret", "P0001"), "") << "raised by a function";
     EXPECT_EQ(stripped("s3cret", ""), "") << "by whom is not known";
     auto raised = record(Severity::error, "s3cret");
     raised.context = plain("PL/pgSQL function f() line 3 at RAISE");
     EXPECT_EQ(message_without_data(raised, "23505"), "");
+    raised.context = plain("PL/Python function \"f\"");
+    EXPECT_EQ(message_without_data(raised, "XX000"), "");
 }
 
 TEST_F(Digest, CountsByKindClassAndDatabase) {
