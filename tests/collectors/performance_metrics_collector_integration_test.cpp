@@ -121,6 +121,35 @@ TEST_F(PerformanceOnServer, EveryViewAnswersAndWhatHappenedIsTold) {
     for (const auto& column : first.batch.frames.front().columns) EXPECT_EQ(column.size(), first.batch.frames.front().rows());
 }
 
+TEST_F(PerformanceOnServer, SettingsThatMayHoldSecretsAreStoredAsHashes) {
+    run("ALTER SYSTEM SET primary_conninfo = 'host=standby password=s3cret'");
+    run("SELECT pg_reload_conf()");
+    run("ALTER ROLE watcher SET session_preload_libraries = 'plpgsql'");  // stands for any extension that has texts for settings
+    std::string conninfo, of_extension, plain;
+    EXPECT_TRUE(testing::eventually([&] {
+        session.emplace(connect("watcher", {.application = "metrics"}));
+        collector.emplace(*session, base::system_clock(), PerformanceOptions{.everything = true});
+        const auto reading = collect();
+        const auto* settings = frame(reading, "settings");
+        if (settings == nullptr) return false;
+        const auto& names = std::get<std::vector<std::string>>(settings->find("name")->values);
+        const auto& values = std::get<std::vector<std::string>>(settings->find("setting")->values);
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (names[i] == "primary_conninfo") conninfo = values[i];
+            if (names[i] == "plpgsql.extra_warnings") of_extension = values[i];
+            if (names[i] == "log_directory") plain = values[i];
+        }
+        return !conninfo.empty() && conninfo != "0";
+    }));
+    EXPECT_EQ(conninfo.find("s3cret"), std::string::npos);
+    EXPECT_FALSE(of_extension.empty());
+    EXPECT_NE(of_extension, "none");
+    EXPECT_EQ(plain, "log");
+    run("ALTER ROLE watcher RESET session_preload_libraries");
+    run("ALTER SYSTEM RESET primary_conninfo");
+    run("SELECT pg_reload_conf()");
+}
+
 TEST_F(PerformanceOnServer, EachSettingThatChangedIsAnEvent) {
     collect();
     run("ALTER SYSTEM SET work_mem = '9MB'");
