@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "base/log.hpp"
@@ -20,6 +21,28 @@ bool is_empty(const domain::Batch& batch) {
     return batch.frames.empty() && batch.plans.empty() && batch.events.empty() && batch.state.empty();
 }
 
+/// It will never take it, however often it is asked, and what waits behind it would wait for ever.
+bool is_refused(const base::Error& error) {
+    return error.kind == base::ErrorKind::invalid_input || error.kind == base::ErrorKind::unsupported;
+}
+
+/// Two notes that differ in their numbers only say the same. The numbers of names ("shop_2") are no such.
+std::string without_numbers(const std::string& text) {
+    const auto is = [&](std::size_t at, auto kind) { return at < text.size() && kind(static_cast<unsigned char>(text[at])) != 0; };
+    std::string words;
+    bool in_name = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (!in_name && is(i, ::isdigit)) {
+            while (is(i + 1, ::isdigit)) ++i;
+            words += '#';
+            continue;
+        }
+        in_name = is(i, ::isalnum) || text[i] == '_' || static_cast<unsigned char>(text[i]) >= 0x80;
+        words += text[i];
+    }
+    return words;
+}
+
 }  // namespace
 
 Lane::Lane(std::vector<Source> sources, Write write, base::Clock& clock, const LaneOptions& options)
@@ -31,10 +54,17 @@ Lane::Lane(std::vector<Source> sources, Write write, base::Clock& clock, const L
 }
 
 void Lane::note(SourceStatus& status, const std::string& text) {
-    if (std::find(status.notes.begin(), status.notes.end(), text) != status.notes.end()) return;
+    const auto words = without_numbers(text);
+    for (auto& known : status.notes)
+        if (known == text || without_numbers(known) == words) {
+            known = text;
+            return;
+        }
     constexpr std::size_t kMost = 100;
-    if (status.notes.size() < kMost) status.notes.push_back(text);
+    if (status.notes.size() >= kMost) return;
+    status.notes.push_back(text);
     base::log_warning(fmt::format("{}: {}", status.name, text));
+    if (status.notes.size() == kMost) base::log_warning(fmt::format("{}: what else is amiss is not told any more", status.name));
 }
 
 void Lane::take(SourceStatus& status, collectors::Reading reading) {
@@ -61,12 +91,17 @@ void Lane::take(SourceStatus& status, collectors::Reading reading) {
 void Lane::write_waiting() {
     while (!unwritten_.empty()) {
         const auto written = write_(unwritten_.front());
-        if (!written) {
+        if (!written && is_refused(written.error())) {
+            base::log_warning(fmt::format("the store refuses a reading, which is dropped: {}", written.error().to_text()));
+            const std::scoped_lock lock(guard_);
+            ++dropped_;
+        } else if (!written) {
             if (!store_fails_) base::log_warning(fmt::format("the store cannot be written: {}", written.error().to_text()));
             store_fails_ = true;
             break;
+        } else if (std::exchange(store_fails_, false)) {
+            base::log_info("the store can be written again");
         }
-        if (std::exchange(store_fails_, false)) base::log_info("the store can be written again");
         unwritten_rows_ -= rows_of(unwritten_.front());
         unwritten_.pop_front();
     }
@@ -79,7 +114,6 @@ void Lane::write_waiting() {
 }
 
 void Lane::turn(Place& place, const std::stop_token& stop) {
-    const auto start = clock_->steady();
     auto reading = place.source.round(stop);
     auto& status = status_of(place);
     if (reading) {
@@ -103,7 +137,8 @@ void Lane::turn(Place& place, const std::stop_token& stop) {
     ++place.failures_in_a_row;
     constexpr int kDoublings = 9;
     const auto first = std::min<std::chrono::milliseconds>(place.source.period, std::chrono::seconds(1));
-    place.due = start + std::min(options_.longest_back_off, first * (1 << std::min(place.failures_in_a_row - 1, kDoublings)));
+    // From now on: what failed by running into its timeout has lasted longer than the first pauses.
+    place.due = clock_->steady() + std::min(options_.longest_back_off, first * (1 << std::min(place.failures_in_a_row - 1, kDoublings)));
     const std::scoped_lock lock(guard_);
     ++status.failures;
     const bool news = !status.last_error || status.last_error->message != reading.error().message || place.failures_in_a_row == 1;

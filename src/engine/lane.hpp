@@ -35,7 +35,7 @@ struct SourceStatus {
     std::int64_t rounds = 0, failures = 0;  ///< rounds that went well, and that did not; classes of queries that failed alone count too
     std::int64_t rows = 0, plans = 0, events = 0;
     base::Milliseconds server_time{}, longest_statement{};
-    std::vector<std::string> notes;  ///< each once
+    std::vector<std::string> notes;  ///< each once, with its newest numbers
     std::optional<base::Error> last_error;
 };
 
@@ -45,7 +45,8 @@ struct LaneOptions {
 };
 
 /// Gives each source its turn when it is due; one that fails has its next turn later and later, and the others go on. What a round brought
-/// is written at once; while the store refuses, batches wait in memory up to a bound, beyond which the oldest are dropped and counted.
+/// is written at once; while the store is away, batches wait in memory up to a bound, beyond which the oldest are dropped and counted; so
+/// is one that the store will never take.
 /// `run` and `once` belong to one thread; `status` may be called from any.
 class Lane {
 public:

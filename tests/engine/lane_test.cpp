@@ -114,6 +114,58 @@ TEST_F(LaneTest, WhatWaitsForTheStoreIsBounded) {
     EXPECT_EQ(written, 4);
 }
 
+TEST_F(LaneTest, AReadingThatTheStoreNeverTakesDoesNotHoldUpThoseBehindIt) {
+    std::int64_t asked = 0, taken = 0;
+    Lane one(
+        {source("a", seconds(1))},
+        [&](const domain::Batch&) -> base::Result<void> {
+            if (++asked == 2) return base::unexpected(base::ErrorKind::invalid_input, "no such column");
+            ++taken;
+            return {};
+        },
+        clock);
+    one.run({}, start + milliseconds(3'500));
+    EXPECT_EQ(asked, 4);
+    EXPECT_EQ(taken, 3);
+    EXPECT_EQ(one.dropped_batches(), 1);
+}
+
+TEST_F(LaneTest, ANoteWithOtherNumbersIsTheSameNote) {
+    auto noting = source("sessions", seconds(1));
+    noting.round = [this](const std::stop_token&) -> base::Result<collectors::Reading> {
+        collectors::Reading reading;
+        turns.push_back("turn");
+        reading.notes = {fmt::format("looking costs {}.{} ms of shop_{}", turns.size(), turns.size() * 7, turns.size() / 3)};
+        return reading;
+    };
+    auto one = lane({noting});
+    one.run({}, start + milliseconds(4'500));
+    EXPECT_EQ(one.status()[0].notes, (std::vector<std::string>{"looking costs 2.14 ms of shop_0", "looking costs 5.35 ms of shop_1"}));
+}
+
+TEST_F(LaneTest, NotesAreBounded) {
+    auto noting = source("resources", seconds(1));
+    noting.round = [](const std::stop_token&) -> base::Result<collectors::Reading> {
+        collectors::Reading reading;
+        for (int i = 0; i < 500; ++i) reading.notes.push_back(fmt::format("table_{} is locked", i));
+        return reading;
+    };
+    auto one = lane({noting});
+    one.once({});
+    EXPECT_EQ(one.status()[0].notes.size(), 100U);
+}
+
+TEST_F(LaneTest, OneThatFailsAfterALongTimeRestsAllTheSame) {
+    auto hanging = source("hanging", seconds(1));
+    hanging.round = [this](const std::stop_token&) -> base::Result<collectors::Reading> {
+        turns.push_back(fmt::format("hanging@{}", elapsed()));
+        clock.advance(seconds(30));
+        return base::unexpected(base::ErrorKind::timeout, "canceled");
+    };
+    lane({hanging}).run({}, start + milliseconds(64'500));
+    EXPECT_EQ(turns, (std::vector<std::string>{"hanging@0", "hanging@31000", "hanging@63000"}));
+}
+
 TEST_F(LaneTest, TheEndHandsOutWhatIsLeft) {
     auto sampler = source("sampler", seconds(1));
     sampler.finish = [] { return reading_of(1); };
