@@ -139,7 +139,7 @@ struct ObservedTarget::State {
     void tell_once(Reading& reading, const std::string& database_name);
     Result<void> list_databases(Reading& reading);
     Result<ObservedDatabase*> database(const std::string& database_name);
-    /// Calls `visit` for the next databases of the round.
+    /// Calls `each` for the next `count` databases of the round; for all of them when there is one round only.
     Result<Reading> visit(collectors::DatabaseRound& round, std::size_t count, const std::string& what,
                           const std::function<Result<Reading>(const collectors::DatabaseEntry&, ObservedDatabase&)>& each);
 };
@@ -258,8 +258,10 @@ Result<ObservedDatabase*> ObservedTarget::State::database(const std::string& dat
     collectors::ResourceUsageOptions resources{.share_scale = share};
     resources.bloat_options.full = context->settings.boolean("collect.full_bloat");
     resources.unused_after = std::chrono::duration_cast<std::chrono::hours>(context->settings.duration("advise.unused_after"));
-    auto made = std::make_unique<ObservedDatabase>(std::move(session), *context->clock, resources,
-                                                   collectors::PlanSamplerOptions{.database = database_name});
+    collectors::PlanSamplerOptions plans{.database = database_name};
+    plans.pace.share *= share;
+    if (resource_round.size() > kDatabasesPerVisit) plans.pace.longest = std::chrono::hours(24);
+    auto made = std::make_unique<ObservedDatabase>(std::move(session), *context->clock, resources, std::move(plans));
     std::vector<domain::PlanSighting> past;
     for (const auto& sighting : past_plans)
         if (sighting.database == database_name) past.push_back(sighting);
@@ -289,7 +291,7 @@ Result<Reading> ObservedTarget::State::visit(
     if (const int seen = failovers; std::exchange(failovers_heeded, seen) != seen)
         for (const auto& [database_name, observed] : databases) observed->resources.begin_anew();
     std::size_t failed = 0, visited = 0;
-    for (const auto& entry : round.next(count)) {
+    for (const auto& entry : round.next(request->once ? round.size() : count)) {
         if (context->stop.stop_requested()) break;
         ++visited;
         auto observed = database(entry.name);
@@ -311,7 +313,7 @@ Result<Reading> ObservedTarget::State::visit(
 Source ObservedTarget::State::resources_source() {
     Source source{.name = "resources", .period = seconds(10)};
     source.round = [this](const std::stop_token& stop) {
-        return visit(resource_round, request->once ? resource_round.size() + kDatabasesPerVisit : kDatabasesPerVisit, "resources",
+        return visit(resource_round, kDatabasesPerVisit, "resources",
                      [&](const collectors::DatabaseEntry&, ObservedDatabase& observed) -> Result<Reading> {
                          return observed.resources.collect(stop);
                      });
@@ -322,7 +324,7 @@ Source ObservedTarget::State::resources_source() {
 Source ObservedTarget::State::plans_source() {
     Source source{.name = "plans", .period = seconds(15)};
     source.round = [this](const std::stop_token& stop) {
-        return visit(plan_round, request->once ? plan_round.size() + kDatabasesPerVisit : kDatabasesPerVisit, "plans",
+        return visit(plan_round, kDatabasesPerVisit, "plans",
                      [&](const collectors::DatabaseEntry& entry, ObservedDatabase& observed) -> Result<Reading> {
                          if (!observed.plans.due()) return Reading{};
                          const auto now = context->clock->now();

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -25,11 +26,12 @@ using std::chrono::seconds;
 constexpr seconds kLease{60}, kRenewal{15}, kLeaseRetry{5}, kConnectRetry{30}, kHousekeeping{600};
 constexpr std::chrono::milliseconds kStagger{200};
 
-/// Tells this process from all others that may write to the store.
+/// Tells this process from all others that may write to the store, and its targets from each other: two may be one server.
 std::string lease_holder() {
+    static std::atomic<int> count = 0;
     char host[256] = {};
     (void)::gethostname(host, sizeof host - 1);
-    return fmt::format("{}:{}:{}", host, ::getpid(), base::to_unix_ms(base::system_clock().now()));
+    return fmt::format("{}:{}:{}:{}", host, ::getpid(), base::to_unix_ms(base::system_clock().now()), ++count);
 }
 
 /// Stops when either of two does.
@@ -62,12 +64,12 @@ public:
             report_.failure = std::move(opened).error();
             return;
         }
-        auto& observed = **opened;
+        auto observed = std::move(*opened);
         if (request_->once)
-            once(observed);
+            once(*observed);
         else
             observe(observed, until);
-        report_ = observed.report(std::move(report_.failure));
+        report_ = observed->report(std::move(report_.failure));
     }
     [[nodiscard]] const TargetReport& report() const { return report_; }
 
@@ -85,36 +87,64 @@ private:
                                           "It holds the lease of the target.", "Stop it, or let it do the work."};
             return;
         }
-        observed.quick().once(context_->stop);
-        observed.slow().once(context_->stop);
+        {
+            EitherStop stop(context_->stop);
+            const std::jthread renewing([&] { renew(observed, stop); });
+            observed.quick().once(stop.token());
+            observed.slow().once(stop.token());
+            stop.request();
+        }
         if (mine) (void)store_->release(observed.lease_name(), holder_);
     }
 
-    /// While the lease is ours the lanes run; else it is asked for again and again.
-    void observe(ObservedTarget& observed, std::optional<Instant> until) {
-        bool waiting = false;
+    /// While the lease is ours the lanes run; else it is asked for again and again. What was known before another process had it is no
+    /// ground to go on from: the other has told the time since.
+    void observe(std::unique_ptr<ObservedTarget>& observed, std::optional<Instant> until) {
+        const auto lease = observed->lease_name();
+        bool waiting = false, outdated = false;
         while (!context_->stop.stop_requested() && before(until)) {
-            const auto mine = store_->lease(observed.lease_name(), holder_, kLease);
+            const auto mine = store_->lease(lease, holder_, kLease);
             if (mine && !*mine) {
                 if (!std::exchange(waiting, true))
-                    base::log_info(fmt::format("{} is collected by another process; waiting for its lease", observed.name()));
-                const auto pause =
-                    until ? std::min<std::chrono::nanoseconds>(kLeaseRetry, *until - context_->clock->steady()) : kLeaseRetry;
-                if (!context_->clock->sleep_for(pause, context_->stop)) break;
+                    base::log_info(fmt::format("{} is collected by another process; waiting for its lease", observed->name()));
+                outdated = true;
+                if (!pause(kLeaseRetry, until)) break;
                 continue;
             }
+            if (outdated) {
+                auto opened = ObservedTarget::open(*context_, *store_, *request_, target_);
+                if (!opened) {
+                    if (opened.error().kind == ErrorKind::cancelled) break;
+                    base::log_warning(opened.error().to_text());
+                    if (!pause(kConnectRetry, until)) break;
+                    continue;
+                }
+                observed = std::move(*opened);
+            }
             waiting = false;
-            EitherStop stop(context_->stop);
-            std::jthread slow([&] { observed.slow().run(stop.token(), until); });
-            std::jthread renewing([&] { renew(observed, stop); });
-            observed.quick().run(stop.token(), until);
-            slow.join();
-            stop.request();
+            run_lanes(*observed, until);
+            outdated = true;
         }
-        (void)store_->release(observed.lease_name(), holder_);
+        (void)store_->release(lease, holder_);
         if (waiting)
-            report_.failure = base::Error{ErrorKind::conflict, "another process was collecting " + observed.name() + " all the time",
+            report_.failure = base::Error{ErrorKind::conflict, "another process was collecting " + observed->name() + " all the time",
                                           "It held the lease of the target.", "Stop it, or let it do the work."};
+    }
+
+    /// Until the end, or until the lease is lost.
+    void run_lanes(ObservedTarget& observed, std::optional<Instant> until) {
+        EitherStop stop(context_->stop);
+        std::jthread slow([&] { observed.slow().run(stop.token(), until); });
+        const std::jthread renewing([&] { renew(observed, stop); });
+        observed.quick().run(stop.token(), until);
+        slow.join();
+        stop.request();
+    }
+
+    /// False when it was stopped meanwhile.
+    bool pause(std::chrono::nanoseconds length, std::optional<Instant> until) {
+        if (until) length = std::clamp<std::chrono::nanoseconds>(*until - context_->clock->steady(), std::chrono::nanoseconds(0), length);
+        return context_->clock->sleep_for(length, context_->stop);
     }
 
     void renew(ObservedTarget& observed, EitherStop& stop) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <thread>
 
 #include "engine/observing.hpp"
@@ -97,6 +98,30 @@ TEST_F(ObservingTest, ATargetThatAnotherCollectsIsLeftToIt) {
     EXPECT_TRUE(store->lease(fmt::format("collect:{}", server), "another", seconds(1)).value()) << "released at the end";
 }
 
+TEST_F(ObservingTest, WhatAnotherProcessHasToldIsNotToldAgain) {
+    (void)must_collect({.targets = {target()}, .once = true, .only = {"metrics"}});  // leaves counters to go on from
+    auto [store, server] = stored();
+    const auto& kept = store;
+    ASSERT_TRUE(kept->lease(fmt::format("collect:{}", server), "another", seconds(3)).value());
+    base::WallTime handed_over;
+    std::jthread another([&, server = server] {
+        std::this_thread::sleep_for(seconds(2));  // the waiting one has seen the counters by now
+        execute("INSERT INTO orders SELECT i, 1, 'more' FROM generate_series(100000, 110000) i");
+        EXPECT_TRUE(kept->write(server, {.state = {{"performance", ""}}}));
+        handed_over = context_.clock->now();
+    });
+    const auto report = must_collect({.targets = {target()}, .duration = seconds(7), .only = {"metrics"}});
+    another.join();
+    EXPECT_GE(source(report, "metrics").rounds, 1) << "the lease ran out, and was taken over";
+    for (const auto& frame : frames("wal")) EXPECT_GE(frame.start, handed_over);
+}
+
+TEST_F(ObservingTest, OneServerUnderTwoNamesIsCollectedOnce) {
+    const auto report = must_collect({.targets = {target(), target() + "&connect_timeout=9"}, .duration = seconds(2), .only = {"metrics"}});
+    ASSERT_EQ(report.targets.size(), 2U);
+    EXPECT_NE(report.targets[0].failure.has_value(), report.targets[1].failure.has_value());
+}
+
 TEST_F(ObservingTest, WithoutTheExtensionTheOthersGoOn) {
     execute("DROP EXTENSION pg_stat_statements");
     const auto report = must_collect({.targets = {target()}, .once = true});
@@ -119,13 +144,21 @@ TEST_F(ObservingTest, AnUnreachableTargetDoesNotHoldUpTheOther) {
 
 TEST_F(ObservingTest, EveryDatabaseOfTheServerIsFound) {
     auto admin = connect();
-    ASSERT_TRUE(admin.execute(fmt::format("CREATE DATABASE {}_other", database_)));
+    constexpr int kOthers = 11;  // more than are visited in a turn
+    ASSERT_TRUE(admin.query("ALTER SYSTEM SET fsync = off"));
+    ASSERT_TRUE(admin.query("SELECT pg_reload_conf()"));
+    for (int i = 0; i < kOthers; ++i) ASSERT_TRUE(admin.execute(fmt::format("CREATE DATABASE {}_other{}", database_, i)));
     const auto report = must_collect({.targets = {target()}, .once = true, .only = {"resources"}});
     EXPECT_EQ(source(report, "resources").failures, 0);
-    std::vector<std::string> parts;
-    for (const auto& frame : frames("table_sizes")) parts.push_back(frame.part);
-    EXPECT_NE(std::find(parts.begin(), parts.end(), database_), parts.end());
-    ASSERT_TRUE(admin.execute(fmt::format("DROP DATABASE {}_other WITH (FORCE)", database_)));
+    std::set<std::string> parts;
+    for (const auto& frame : frames("database_sizes")) parts.insert(frame.part);
+    EXPECT_TRUE(parts.contains(database_));
+    for (int i = 0; i < kOthers; ++i) {
+        EXPECT_TRUE(parts.contains(fmt::format("{}_other{}", database_, i))) << i;
+        ASSERT_TRUE(admin.execute(fmt::format("DROP DATABASE {}_other{} WITH (FORCE)", database_, i)));
+    }
+    ASSERT_TRUE(admin.query("ALTER SYSTEM RESET fsync"));
+    ASSERT_TRUE(admin.query("SELECT pg_reload_conf()"));
 }
 
 TEST_F(ObservingTest, UnknownCollectorsAreRefusedWithTheirNames) {
