@@ -21,9 +21,9 @@ bool is_empty(const domain::Batch& batch) {
     return batch.frames.empty() && batch.plans.empty() && batch.events.empty() && batch.state.empty();
 }
 
-/// It will never take it, however often it is asked, and what waits behind it would wait for ever.
+/// The store will never take it, however often it is asked, and what waits behind it would wait for ever.
 bool is_refused(const base::Error& error) {
-    return error.kind == base::ErrorKind::invalid_input || error.kind == base::ErrorKind::unsupported;
+    return error.kind == base::ErrorKind::invalid_input;
 }
 
 /// Two notes that differ in their numbers only say the same. The numbers of names ("shop_2") are no such.
@@ -92,7 +92,8 @@ void Lane::write_waiting() {
     while (!unwritten_.empty()) {
         const auto written = write_(unwritten_.front());
         if (!written && is_refused(written.error())) {
-            base::log_warning(fmt::format("the store refuses a reading, which is dropped: {}", written.error().to_text()));
+            if (std::exchange(refused_, written.error().message) != written.error().message)
+                base::log_warning(fmt::format("the store refuses a reading, which is dropped: {}", written.error().to_text()));
             const std::scoped_lock lock(guard_);
             ++dropped_;
         } else if (!written) {

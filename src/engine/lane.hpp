@@ -80,6 +80,7 @@ private:
     std::deque<domain::Batch> unwritten_;
     std::size_t unwritten_rows_ = 0;
     bool store_fails_ = false;
+    std::string refused_;  // why, the last time
 
     mutable std::mutex guard_;  // of what follows
     std::vector<SourceStatus> status_;
