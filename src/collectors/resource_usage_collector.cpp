@@ -256,7 +256,7 @@ void ResourceUsageCollector::hand_out(Round& round, Frame frame, std::chrono::mi
 Result<void> ResourceUsageCollector::read_head(Round& round) {
     const bool known = head_.has_value();
     ORRERY_ASSIGN(const auto rows, ask_view(round, "resource_head"));
-    if (rows.size() != 1 || rows.columns.size() != 11)
+    if (rows.size() != 1 || rows.columns.size() != 12)
         return base::unexpected(ErrorKind::corrupt, "the database tells nothing about itself");
     Head head;
     head.database = rows.text(0, 0);
@@ -270,6 +270,7 @@ Result<void> ResourceUsageCollector::read_head(Round& round) {
     head.reads_statistics = rows.integer(0, 8) != 0;
     head.tuple_schema = rows.text(0, 9);
     head.buffer_schema = rows.text(0, 10);
+    head.buffer_summary = rows.integer(0, 11) != 0;
     if (head.block_size < 1'024) return base::unexpected(ErrorKind::corrupt, "the server tells no block size");
     if (known && (head.started != head_->started || head.reset != head_->reset))
         for (auto& [series, reading] : readings_) reading.disturbed();
@@ -515,7 +516,7 @@ Result<void> ResourceUsageCollector::read_buffers(Round& round) {
         if (frame) round.reading.batch.frames.push_back(keep_top(std::move(*frame), options_.rows_per_frame, "buffers"));
         return {};
     };
-    if (find_view("buffer_pool")->variant_for(session_->server_version()) != nullptr) ORRERY_TRY(take("buffer_pool"));
+    if (head_->buffer_summary) ORRERY_TRY(take("buffer_pool"));  // an extension left at an older version has none
     if (head_->shared_blocks <= options_.most_buffers) return take("buffers");
     round.reading.notes.push_back(fmt::format("{}: shared buffers have {} blocks: too many to tell whose they are in one short statement",
                                               head_->database, head_->shared_blocks));

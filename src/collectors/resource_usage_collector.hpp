@@ -113,6 +113,7 @@ private:
         std::int64_t shared_blocks = 0;
         double counted_s = 0;  ///< how long counters have been running
         std::string tuple_schema, buffer_schema;
+        bool buffer_summary = false;
     };
 
     domain::SqlSession* session_;

@@ -334,6 +334,10 @@ TEST_F(ResourcesOnServer, TellsWhoseTheBuffersAre) {
     const auto modest = collect_well();
     EXPECT_EQ(frame(modest, "buffers"), nullptr);
     EXPECT_NE(notes(modest).find("too many"), std::string::npos);
+
+    run("ALTER EXTENSION pg_buffercache DROP FUNCTION \"Odd name\".pg_buffercache_pages()");
+    observe({});
+    EXPECT_EQ(frame(collect_well(), "buffers"), nullptr) << "a function of that name that is no part of the extension is not called";
 }
 
 TEST_F(ResourcesOnServer, AClassThatFailsLeavesTheOthersRunning) {

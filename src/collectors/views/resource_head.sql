@@ -1,5 +1,6 @@
 -- series: resource_head
 -- about: What this role can do in this database, and whether counters have begun anew. Schemas are quoted, empty when not to be used.
+-- about: A function counts only as part of its extension: others may put one of that name beside it, and we would run it.
 -- group: resources
 -- every: 60s
 -- scope: database
@@ -14,6 +15,7 @@
 -- column: reads_statistics integer gauge last
 -- column: tuple_schema text label
 -- column: buffer_schema text label
+-- column: buffer_summary integer gauge last
 -- from: 13
 SELECT current_database(), pg_is_in_recovery()::int, (current_setting('track_counts') = 'on')::int,
        current_setting('block_size')::bigint, pg_size_bytes(current_setting('shared_buffers')) / current_setting('block_size')::bigint,
@@ -25,6 +27,7 @@ SELECT current_database(), pg_is_in_recovery()::int, (current_setting('track_cou
         JOIN pg_namespace n ON n.oid = e.extnamespace
         JOIN pg_proc p ON p.pronamespace = n.oid AND p.proname = 'pgstattuple_approx'
         WHERE e.extname = 'pgstattuple' AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
+          AND EXISTS (SELECT FROM pg_depend m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.refobjid = e.oid AND m.deptype = 'e')
         LIMIT 1),
        (SELECT quote_ident(n.nspname)
         FROM pg_extension e
@@ -33,5 +36,10 @@ SELECT current_database(), pg_is_in_recovery()::int, (current_setting('track_cou
         JOIN pg_proc p ON p.pronamespace = n.oid AND p.proname = 'pg_buffercache_pages'
         WHERE e.extname = 'pg_buffercache' AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(v.oid, 'SELECT')
           AND has_function_privilege(p.oid, 'EXECUTE')
-        LIMIT 1)
+          AND EXISTS (SELECT FROM pg_depend m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.refobjid = e.oid AND m.deptype = 'e')
+        LIMIT 1),
+       (EXISTS (SELECT FROM pg_extension e
+                JOIN pg_proc p ON p.pronamespace = e.extnamespace AND p.proname = 'pg_buffercache_summary'
+                WHERE e.extname = 'pg_buffercache' AND has_function_privilege(p.oid, 'EXECUTE')
+                  AND EXISTS (SELECT FROM pg_depend m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.refobjid = e.oid AND m.deptype = 'e')))::int
 FROM (SELECT pg_stat_get_db_stat_reset_time(oid) AS reset FROM pg_database WHERE datname = current_database()) d
