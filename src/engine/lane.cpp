@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <exception>
 #include <utility>
 
 #include "base/log.hpp"
@@ -41,6 +42,15 @@ std::string without_numbers(const std::string& text) {
         words += text[i];
     }
     return words;
+}
+
+/// A thrown exception is a bug of ours; it must not end the observing of all other servers.
+base::Result<collectors::Reading> round_of(const Source& source, const std::stop_token& stop) {
+    try {
+        return source.round(stop);
+    } catch (const std::exception& thrown) {
+        return base::unexpected(base::ErrorKind::internal, "the round was broken off by an error of Orrery's own", thrown.what());
+    }
 }
 
 }  // namespace
@@ -115,7 +125,7 @@ void Lane::write_waiting() {
 }
 
 void Lane::turn(Place& place, const std::stop_token& stop) {
-    auto reading = place.source.round(stop);
+    auto reading = round_of(place.source, stop);
     auto& status = status_of(place);
     if (reading) {
         place.failures_in_a_row = 0;

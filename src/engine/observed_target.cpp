@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -30,6 +31,8 @@ using std::chrono::seconds;
 
 constexpr std::size_t kDatabasesPerVisit = 10;
 constexpr std::size_t kOpenSessions = 4;  // of databases; with more, each is hung up after its visit
+constexpr std::size_t kAwayInARow = 2;
+constexpr std::string_view kTooManyConnections = "53300";  // to one database, it may be
 constexpr seconds kDatabaseListAge{300};
 
 /// Templates by what a session's row tells of its statement; filled by one thread, asked by another.
@@ -290,14 +293,21 @@ Result<Reading> ObservedTarget::State::visit(
     ORRERY_TRY(list_databases(reading));
     if (const int seen = failovers; std::exchange(failovers_heeded, seen) != seen)
         for (const auto& [database_name, observed] : databases) observed->resources.begin_anew();
-    std::size_t failed = 0, visited = 0;
+    std::size_t failed = 0, visited = 0, away = 0;
+    const auto is_away = [](const Result<Reading>& seen) {
+        const auto* error = !seen ? &seen.error() : seen->failures.empty() ? nullptr : &seen->failures.back().error;
+        return error != nullptr && error->kind == base::ErrorKind::connection && error->sqlstate != kTooManyConnections;
+    };
     for (const auto& entry : round.next(request->once ? round.size() : count)) {
-        if (context->stop.stop_requested()) break;
+        // One database may be out of reach; of two in a row it is the server, which is not to be knocked at for each of the others.
+        if (context->stop.stop_requested() || away >= kAwayInARow) break;
         ++visited;
         auto observed = database(entry.name);
         auto seen = observed ? each(entry, **observed) : Result<Reading>(base::unexpected(std::move(observed).error()));
+        const bool lost = is_away(seen);
+        away = lost ? away + 1 : 0;
+        if (!seen || lost) ++failed;
         if (!seen) {
-            ++failed;
             reading.failures.push_back({fmt::format("{} of {}", what, entry.name), std::move(seen).error()});
         } else {
             tell_once(*seen, entry.name);
@@ -306,7 +316,8 @@ Result<Reading> ObservedTarget::State::visit(
         if (round.size() > kOpenSessions)
             if (const auto found = databases.find(entry.name); found != databases.end()) found->second->session.disconnect();
     }
-    if (visited > 0 && failed == visited) return base::unexpected(reading.failures.back().error);
+    const bool nothing = reading.batch.frames.empty() && reading.batch.plans.empty() && reading.batch.events.empty();
+    if (visited > 0 && failed == visited && nothing) return base::unexpected(reading.failures.back().error);
     return reading;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <stdexcept>
 
 namespace orrery::engine {
 namespace {
@@ -141,6 +142,16 @@ TEST_F(LaneTest, ANoteWithOtherNumbersIsTheSameNote) {
     auto one = lane({noting});
     one.run({}, start + milliseconds(4'500));
     EXPECT_EQ(one.status()[0].notes, (std::vector<std::string>{"looking costs 2.14 ms of shop_0", "looking costs 5.35 ms of shop_1"}));
+}
+
+TEST_F(LaneTest, OneThatThrowsFailsWhileTheOthersGoOn) {
+    auto broken = source("broken", seconds(1));
+    broken.round = [](const std::stop_token&) -> base::Result<collectors::Reading> { throw std::out_of_range("at"); };
+    auto both = lane({broken, source("well", seconds(1))});
+    both.run({}, start + milliseconds(1'500));
+    EXPECT_EQ(both.status()[0].failures, 2);
+    EXPECT_EQ(both.status()[0].last_error->kind, base::ErrorKind::internal);
+    EXPECT_EQ(both.status()[1].rounds, 2);
 }
 
 TEST_F(LaneTest, NotesAreBounded) {
