@@ -10,6 +10,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/printable.hpp"
+
 namespace orrery::base {
 namespace {
 
@@ -43,16 +45,16 @@ void set_log_level(LogLevel level) {
 }
 
 void log_debug(std::string_view message) {
-    logger().debug("{}", message);
+    logger().debug("{}", printable(message));
 }
 void log_info(std::string_view message) {
-    logger().info("{}", message);
+    logger().info("{}", printable(message));
 }
 void log_warning(std::string_view message) {
-    logger().warn("{}", message);
+    logger().warn("{}", printable(message));
 }
 void log_error(std::string_view message) {
-    logger().error("{}", message);
+    logger().error("{}", printable(message));
 }
 
 Progress::Progress(std::string what, double total) : what_(std::move(what)), total_(total), start_ms_(steady_ms()) {}

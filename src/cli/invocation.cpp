@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/printable.hpp"
+
 namespace orrery::cli {
 
 base::Result<void> print(const std::string& text) {
@@ -18,7 +20,7 @@ base::Result<void> print(const Invocation& invocation, const Table& table) {
 }
 
 void print_error(const base::Error& error) {
-    fmt::print(stderr, "{}\n", error.to_text());
+    fmt::print(stderr, "{}\n", base::printable(error.to_text()));
 }
 
 int exit_code_of(const base::Error& error) {

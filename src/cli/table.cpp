@@ -8,6 +8,8 @@
 #include <cctype>
 #include <numeric>
 
+#include "base/printable.hpp"
+
 namespace orrery::cli {
 namespace {
 
@@ -27,7 +29,8 @@ std::size_t bytes_of(const std::string& text, std::size_t width) {
 }
 
 /// Breaks at spaces, or inside a word that is wider than the column; keeps line breaks of the text.
-std::vector<std::string> wrap(const std::string& text, std::size_t width) {
+std::vector<std::string> wrap(const std::string& written, std::size_t width) {
+    const auto text = base::printable(written);
     std::vector<std::string> lines;
     std::size_t start = 0;
     while (start <= text.size()) {

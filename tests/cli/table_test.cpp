@@ -45,6 +45,12 @@ TEST(Table, NeverEndsUpInALoopOnTooNarrowATerminal) {
     EXPECT_FALSE(render(sample(), 1).empty());
 }
 
+TEST(Table, NamesDoNotSteerTheTerminal) {
+    Table table{{{"name"}}, {}};
+    table.rows.push_back({"a\x1b[2Jb"});
+    EXPECT_EQ(render(table, 80), "name\n------\na?[2Jb\n");
+}
+
 TEST(Table, CsvHoldsPlainValuesAndQuotes) {
     Table table{{{"a"}, {"b"}}, {}};
     table.rows.push_back({TableCell("1.0 %", "1"), "say \"hi\", then\ngo"});
