@@ -47,16 +47,20 @@ ArrivalGrid::ArrivalGrid(std::span<const domain::QueryLogInterval> intervals) {
         if (length > 0) lengths.push_back(length);
     }
     if (lengths.empty()) return;
-    start_ = intervals.front().start;
-    base::WallTime end = intervals.front().end;
-    for (const auto& interval : intervals) start_ = std::min(start_, interval.start), end = std::max(end, interval.end);
+    const double usual = base::median(lengths);
+    base::WallTime end = base::WallTime::min();
+    start_ = base::WallTime::max();
+    // Without the old ones that were rolled up into longer ones: a year of gaps costs as much as a year of minutes.
+    for (const auto& interval : intervals)
+        if (seconds_between(interval.start, interval.end) <= kTooLong * usual)
+            start_ = std::min(start_, interval.start), end = std::max(end, interval.end);
     const double whole = seconds_between(start_, end);
-    width_s_ = std::max({base::median(lengths), whole / kMostBins, 0.001});
+    width_s_ = std::max({usual, whole / kMostBins, 0.001});
     const auto bins = static_cast<std::size_t>(std::max(1.0, std::round(whole / width_s_)));
     std::vector<double> seconds(bins, 0);  // collected in each bin
     for (std::size_t i = 0; i < intervals.size(); ++i) {
         const double from = seconds_between(start_, intervals[i].start), to = seconds_between(start_, intervals[i].end);
-        if (to <= from || to - from > kTooLong * width_s_ || from >= whole) continue;
+        if (from < 0 || to <= from || to - from > kTooLong * width_s_ || from >= whole) continue;
         bin_of_[i] = std::min(static_cast<std::size_t>((from + to) / 2 / width_s_), bins - 1);
         for (auto bin = static_cast<std::size_t>(from / width_s_); bin < bins; ++bin) {
             const double low = static_cast<double>(bin) * width_s_;

@@ -22,7 +22,7 @@ struct Arrivals {
 };
 
 /// The even grid on which intervals of about one length lie. Intervals more than 2.5 times as long as the usual one say too little about
-/// when something happened: they are gaps.
+/// when something happened: they are gaps. The grid reaches from the first of the others to the last.
 class ArrivalGrid {
 public:
     explicit ArrivalGrid(std::span<const domain::QueryLogInterval> intervals);

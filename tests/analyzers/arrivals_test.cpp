@@ -45,6 +45,19 @@ TEST(ArrivalGrid, PausesAndOverlongIntervalsAreGaps) {
     EXPECT_EQ(ArrivalGrid({}).bins(), 0U);
 }
 
+TEST(ArrivalGrid, WhatWasRolledUpDoesNotStretchTheGrid) {
+    std::vector<domain::QueryLogInterval> intervals;
+    for (int day = 0; day < 365; ++day) intervals.push_back(interval(86'400.0 * day, 86'400.0 * day + 86'400));
+    const double recent = 86'400.0 * 365;
+    for (int i = 0; i < 1'000; ++i) intervals.push_back(interval(recent + 60.0 * i, recent + 60.0 * i + 60));
+    const ArrivalGrid grid(intervals);
+    EXPECT_EQ(grid.bins(), 1'000U) << "a year of minutes would be half a million";
+    EXPECT_EQ(grid.bin(0), ArrivalGrid::kNoBin);
+    EXPECT_EQ(grid.bin(364), ArrivalGrid::kNoBin);
+    EXPECT_EQ(grid.bin(365), 0U);
+    EXPECT_DOUBLE_EQ(grid.nothing_yet().unix_s(0), recent);
+}
+
 TEST(Arrivals, CoarserBinsAddUpAndScaleForWhatIsMissing) {
     Arrivals minutes{base::from_unix_ms(3'600'000 * 5 - 600'000), 60, std::vector<double>(10 + 60 + 60, 2)};
     for (std::size_t i = 70; i < 90; ++i) minutes.counts[i] = std::nan("");
