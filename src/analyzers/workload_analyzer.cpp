@@ -5,15 +5,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "analyzers/workload_hints.hpp"
 #include "analyzers/workload_words.hpp"
-#include "base/random.hpp"
 #include "base/statistics.hpp"
 #include "sql/facts.hpp"
 
@@ -27,14 +24,6 @@ constexpr std::size_t kMostBursts = 10;  ///< kept of one template
 constexpr double kScheduledShare = 0.7;  ///< of a template's calls, to be called scheduled
 constexpr double kFewIntervals = 3;      ///< an ad-hoc template is active in so many at most ...
 constexpr double kEnoughIntervals = 20;  ///< ... of so many at least
-
-struct KeyHash {
-    std::size_t operator()(const domain::StatementKey& key) const {
-        const std::array<std::uint64_t, 2> words{static_cast<std::uint64_t>(key.query_id), static_cast<std::uint64_t>(key.database) << 32U ^
-                                                                                               key.user << 1U ^ (key.toplevel ? 1U : 0U)};
-        return base::stable_hash({reinterpret_cast<const char*>(words.data()), sizeof words});
-    }
-};
 
 /// A template while it is being looked at.
 struct Subject {
@@ -51,7 +40,8 @@ double seconds_of(const domain::QueryLogInterval& interval) {
 
 class Analysis {
 public:
-    Analysis(const WorkloadInput& input, const WorkloadOptions& options) : input_(input), options_(options), grid_(input.intervals) {}
+    Analysis(const WorkloadHistory& history, const WorkloadTexts& texts, const WorkloadOptions& options)
+        : history_(history), texts_(texts), options_(options), grid_(history.intervals()) {}
 
     WorkloadSummary run() {
         gather();
@@ -65,33 +55,26 @@ public:
         for (const auto& subject : subjects_)
             if (!subject.text.empty()) texts.push_back({subject.fingerprint, subject.text});
         summary_.orms = guess_orms(texts);
-        summary_.hints = find_hints(summary_, input_.sessions);
+        summary_.hints = find_hints(summary_, texts_.sessions);
         summary_.sentences = in_words(summary_);
         return std::move(summary_);
     }
 
 private:
-    /// Deltas by template, most time first.
+    /// Templates with their calls by bin, most time first.
     void gather() {
-        std::unordered_map<domain::StatementKey, Fingerprint, KeyHash> template_of;
-        for (const auto& known : input_.known) template_of.emplace(known.key, known.fingerprint);
-        std::map<Fingerprint, std::size_t> number;
-        for (std::size_t i = 0; i < input_.intervals.size(); ++i)
-            for (const auto& delta : input_.intervals[i].deltas) {
-                const auto known = template_of.find(delta.key);
-                if (known == template_of.end() || known->second.value == 0 || delta.counters.calls <= 0) continue;
-                const auto [entry, fresh] = number.emplace(known->second, subjects_.size());
-                if (fresh) subjects_.push_back({.fingerprint = known->second});
-                auto& subject = subjects_[entry->second];
-                accumulate(subject.counters, delta.counters);
-                const auto bin = grid_.bin(i);
+        for (const auto& [fingerprint, item] : history_.templates()) {
+            auto& subject = subjects_.emplace_back(Subject{.fingerprint = fingerprint, .counters = item.counters});
+            for (const auto& some : item.calls) {
+                const auto bin = grid_.bin(some.interval);
                 if (bin == ArrivalGrid::kNoBin) continue;
-                const auto calls = static_cast<double>(delta.counters.calls);
+                const auto calls = static_cast<double>(some.calls);
                 if (!subject.calls.empty() && subject.calls.back().first == bin)
                     subject.calls.back().second += calls;
                 else
                     subject.calls.emplace_back(bin, calls);
             }
+        }
         std::stable_sort(subjects_.begin(), subjects_.end(), [](const Subject& a, const Subject& b) {
             return std::pair(a.counters.exec_ms, a.counters.calls) > std::pair(b.counters.exec_ms, b.counters.calls);
         });
@@ -99,7 +82,7 @@ private:
 
     void read_texts() {
         std::map<Fingerprint, const std::string*> texts;
-        for (const auto& item : input_.templates) texts.emplace(item.fingerprint, &item.text);
+        for (const auto& item : texts_.templates) texts.emplace(item.fingerprint, &item.text);
         for (auto& subject : subjects_) {
             const auto text = texts.find(subject.fingerprint);
             if (text == texts.end() || text->second->empty()) continue;
@@ -110,29 +93,24 @@ private:
 
     /// Totals of each interval and of all. Statements inside functions are part of their callers and count once.
     void sum_intervals() {
-        std::unordered_map<domain::StatementKey, int, KeyHash> writes;  // 1, or 0 for reads; others are unknown
-        std::map<Fingerprint, int> writes_of;
-        for (const auto& subject : subjects_)
-            if (subject.facts)
-                writes_of[subject.fingerprint] = subject.facts->reads_only() ? 0 : subject.facts->kind != domain::StatementKind::utility;
-        for (const auto& known : input_.known)
-            if (const auto found = writes_of.find(known.fingerprint); found != writes_of.end()) writes.emplace(known.key, found->second);
+        const auto intervals = history_.intervals();
+        std::vector<double> written(intervals.size(), 0), told(intervals.size(), 0);  // calls of statements whose text is known
+        for (const auto& subject : subjects_) {
+            if (!subject.facts) continue;
+            const bool writes = !subject.facts->reads_only() && subject.facts->kind != domain::StatementKind::utility;
+            for (const auto& some : history_.templates().at(subject.fingerprint).calls) {
+                if (!some.toplevel) continue;
+                told[some.interval] += static_cast<double>(some.calls);
+                if (writes) written[some.interval] += static_cast<double>(some.calls);
+            }
+        }
         double known_ms = 0, all_ms = 0;
         summary_.lower_bound = false;
-        for (const auto& interval : input_.intervals) {
-            domain::StatementCounters sum;
-            double written = 0, told = 0;
-            for (const auto& delta : interval.deltas) {
-                if (!delta.key.toplevel) continue;
-                accumulate(sum, delta.counters);
-                const auto kind = writes.find(delta.key);
-                if (kind == writes.end()) continue;
-                told += static_cast<double>(delta.counters.calls);
-                written += kind->second * static_cast<double>(delta.counters.calls);
-            }
-            accumulate(all_, sum);
-            IntervalSummary item{interval.start, interval.end, counter_features(sum, seconds_of(interval))};
-            item.write_share = told > 0 ? written / told : 0;
+        for (std::size_t i = 0; i < intervals.size(); ++i) {
+            const auto& interval = intervals[i];
+            accumulate(all_, history_.sum(i));
+            IntervalSummary item{interval.start, interval.end, counter_features(history_.sum(i), seconds_of(interval))};
+            item.write_share = told[i] > 0 ? written[i] / told[i] : 0;
             item.coverage = interval.total_exec_ms > 0 ? std::min(1.0, interval.known_exec_ms / interval.total_exec_ms) : 1;
             item.lower_bound = interval.lower_bound;
             summary_.intervals.push_back(item);
@@ -140,7 +118,7 @@ private:
             summary_.lower_bound = summary_.lower_bound || interval.lower_bound;
             known_ms += interval.known_exec_ms, all_ms += interval.total_exec_ms;
         }
-        if (!input_.intervals.empty()) summary_.start = input_.intervals.front().start, summary_.end = input_.intervals.back().end;
+        if (!intervals.empty()) summary_.start = intervals.front().start, summary_.end = intervals.back().end;
         summary_.coverage = all_ms > 0 ? std::min(1.0, known_ms / all_ms) : 1;
         summary_.calls = static_cast<double>(all_.calls);
         summary_.ms = all_.exec_ms;
@@ -281,7 +259,8 @@ private:
         summary_.repeated_lookups = find_repeated_lookups(ends);
     }
 
-    const WorkloadInput& input_;
+    const WorkloadHistory& history_;
+    const WorkloadTexts& texts_;
     const WorkloadOptions& options_;
     ArrivalGrid grid_;
     std::vector<Subject> subjects_;
@@ -308,7 +287,13 @@ const TemplateSummary* WorkloadSummary::find(domain::Fingerprint fingerprint) co
 }
 
 WorkloadSummary WorkloadAnalyzer::get_summary(const WorkloadInput& input) const {
-    return Analysis(input, options_).run();
+    WorkloadHistory history(input.known);
+    for (const auto& interval : input.intervals) history.add(interval);
+    return get_summary(history, {.templates = input.templates, .sessions = input.sessions});
+}
+
+WorkloadSummary WorkloadAnalyzer::get_summary(const WorkloadHistory& history, const WorkloadTexts& texts) const {
+    return Analysis(history, texts, options_).run();
 }
 
 }  // namespace orrery::analyzers

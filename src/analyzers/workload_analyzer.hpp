@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <span>
 
+#include "analyzers/workload_history.hpp"
 #include "analyzers/workload_summary.hpp"
 #include "domain/series.hpp"
 #include "domain/store.hpp"
@@ -18,6 +19,12 @@ struct WorkloadInput {
     std::span<const domain::Frame> sessions{};               ///< of the series "sessions": wait_class, fingerprint, samples
 };
 
+/// What there is beside the history. Both may be empty.
+struct WorkloadTexts {
+    std::span<const domain::WorkloadStatement> templates{};  ///< texts; the rest of them is not read
+    std::span<const domain::Frame> sessions{};               ///< as above
+};
+
 struct WorkloadOptions {
     double false_alarm = 0.01;          ///< probability that any template is said to have a schedule without having one
     std::size_t most_examined = 1'000;  ///< templates whose arrivals are looked at, most time first
@@ -30,6 +37,8 @@ class WorkloadAnalyzer {
 public:
     explicit WorkloadAnalyzer(const WorkloadOptions& options = {}) : options_(options) {}
     [[nodiscard]] WorkloadSummary get_summary(const WorkloadInput& input) const;
+    /// The same of a history that is too long to be held with all its deltas.
+    [[nodiscard]] WorkloadSummary get_summary(const WorkloadHistory& history, const WorkloadTexts& texts) const;
 
 private:
     WorkloadOptions options_;

@@ -1,6 +1,7 @@
 #include "engine/workload_analysis.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -11,6 +12,7 @@ namespace orrery::engine {
 namespace {
 
 constexpr std::size_t kMostStretches = 60;
+constexpr std::chrono::hours kWindow{2};  ///< of intervals with all their deltas in memory
 
 template <typename Value>
 std::span<const Value> cells(const domain::Frame& frame, std::string_view name) {
@@ -61,6 +63,27 @@ std::vector<WorkloadReport::WaitClass> waits_of(const std::vector<domain::Frame>
 
 }  // namespace
 
+base::Result<void> read_intervals(domain::Store& store, domain::ServerId server, base::WallTime from, base::WallTime to,
+                                  analyzers::WorkloadHistory& history) {
+    // No interval overlaps another: the next one begins where the last one found ended, or later. A window that holds none (a gap, or a
+    // piece of a long interval) is widened.
+    base::WallTime::duration window = kWindow;
+    while (from < to) {
+        const auto until = to - from > window ? from + window : to;
+        ORRERY_ASSIGN(const auto some, store.intervals(server, from, until));
+        auto next = from;
+        for (const auto& interval : some) {
+            if (interval.end <= next) continue;  // nothing, but it would be found again
+            history.add(interval);
+            next = interval.end;
+        }
+        if (until == to) return {};
+        window = next > from ? kWindow : window * 2;
+        from = next;
+    }
+    return {};
+}
+
 base::Result<WorkloadReport> analyze_workload(const Context& context, const WorkloadRequest& request) {
     WorkloadReport report;
     ORRERY_ASSIGN(const auto store, open_store(context));
@@ -72,15 +95,15 @@ base::Result<WorkloadReport> analyze_workload(const Context& context, const Work
     }
     const auto now = context.clock->now();
     const auto from = request.since ? now - *request.since : base::from_unix_ms(0);
-    ORRERY_ASSIGN(const auto intervals, store->intervals(server, from, now));
-    if (intervals.empty())
+    ORRERY_ASSIGN(const auto known, store->known_statements(server));
+    analyzers::WorkloadHistory history(known);
+    ORRERY_TRY(read_intervals(*store, server, from, now, history));
+    if (history.intervals().empty())
         return base::unexpected(base::ErrorKind::missing_object, "no workload of this server has been collected yet", "",
                                 "Let orrery collect --target ... run for a while.");
-    ORRERY_ASSIGN(const auto known, store->known_statements(server));
     ORRERY_ASSIGN(const auto workload, store->workload(server, from, now, 0));
     ORRERY_ASSIGN(const auto sessions, store->frames(server, "sessions", from, now));
-    report.summary = analyzers::WorkloadAnalyzer().get_summary(
-        {.intervals = intervals, .known = known, .templates = workload.statements, .sessions = sessions});
+    report.summary = analyzers::WorkloadAnalyzer().get_summary(history, {.templates = workload.statements, .sessions = sessions});
     report.waits = waits_of(sessions);
     return report;
 }

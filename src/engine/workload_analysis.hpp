@@ -7,6 +7,7 @@
 
 #include "analyzers/workload_analyzer.hpp"
 #include "base/result.hpp"
+#include "domain/store.hpp"
 #include "engine/context.hpp"
 
 namespace orrery::engine {
@@ -27,6 +28,10 @@ struct WorkloadReport {
     };
     std::vector<WaitClass> waits;
 };
+
+/// Adds the intervals that lie wholly inside [from, to] to the history, a few hours of them in memory at a time.
+base::Result<void> read_intervals(domain::Store& store, domain::ServerId server, base::WallTime from, base::WallTime to,
+                                  analyzers::WorkloadHistory& history);
 
 /// What kind of workload the server of a target has, as collected.
 base::Result<WorkloadReport> analyze_workload(const Context& context, const WorkloadRequest& request);
