@@ -184,7 +184,7 @@ DistinctEstimate estimate_distinct(const PageSample& sample) {
     const auto totals = totals_of(sample.seen_in);
     if (totals.values <= 0) return {};
     const double share = sample.all_pages > 0 ? sample.pages / sample.all_pages : 1;
-    if (share >= 1) return {totals.values, totals.values, totals.values, DistinctMethod::counted};
+    if (!(share > 0 && share < 1)) return {totals.values, totals.values, totals.values, DistinctMethod::counted};
 
     // Were every value on one page only, this would be their number; it cannot be more.
     const double ceiling = std::max(totals.values, sample.all_rows * totals.occurrences / std::max(sample.rows, 1.0));
