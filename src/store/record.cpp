@@ -18,7 +18,7 @@ using domain::Batch;
 using domain::QueryLogCursor;
 
 constexpr int kCompression = 1;
-constexpr std::uint64_t kLargest = std::uint64_t{1} << 32;  ///< bytes of one record, unpacked
+constexpr std::uint64_t kLargest = std::uint64_t{1} << 30;  ///< bytes of one record, unpacked
 
 /// Writing and reading walk a value in the same order, by the functions below: `Io` is the one or the other.
 class Writer {
@@ -215,6 +215,7 @@ void walk_values(Io& io, Values& values) {
             values.template emplace<2>();
         else
             values.template emplace<0>();
+        if (kind > 2) io.damage();
     }
     if (auto* integers = std::get_if<0>(&values)) io.list(*integers, [&](auto& value) { io.integer(value); });
     if (auto* reals = std::get_if<1>(&values)) io.list(*reals, [&](auto& value) { io.real(value); });
@@ -235,7 +236,10 @@ void walk_frame(Io& io, Frame& frame) {
         io.integer(roll_up);
         io.text(column.unit);
         walk_values(io, column.values);
-        if constexpr (Io::kReads) column.roll_up = static_cast<domain::RollUp>(roll_up);
+        if constexpr (Io::kReads) {
+            if (roll_up < 0 || roll_up > static_cast<std::int64_t>(domain::RollUp::last)) io.damage();
+            column.roll_up = static_cast<domain::RollUp>(roll_up);
+        }
     });
 }
 

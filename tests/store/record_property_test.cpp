@@ -108,6 +108,14 @@ TEST(Record, ABatchComesBack) {
     EXPECT_EQ(back->state.at(0).second, "17");
 }
 
+TEST(Record, AKindOfRollUpThatIsNotKnownIsAnError) {
+    const domain::Batch batch{
+        .frames = {{.series = "tables", .columns = {{"n", static_cast<domain::RollUp>(9), "", std::vector<std::int64_t>{1}}}}}};
+    const auto back = unpack_batch(pack(batch));
+    ASSERT_FALSE(back.has_value());
+    EXPECT_EQ(back.error().kind, base::ErrorKind::corrupt);
+}
+
 TEST(Record, DamagedBytesAreAnErrorNeverACrash) {
     QueryLogCursor cursor{.scope = "all", .rows = {}};
     for (int i = 0; i < 50; ++i) cursor.rows.push_back({{.query_id = i}, {.calls = i}, 0});
