@@ -102,11 +102,15 @@ private:
     void observe(std::unique_ptr<ObservedTarget>& observed, std::optional<Instant> until) {
         const auto lease = observed->lease_name();
         bool waiting = false, outdated = false;
+        std::optional<base::Error> refusal;  // why nobody can say whose the lease is
         while (!context_->stop.stop_requested() && before(until)) {
             const auto mine = store_->lease(lease, holder_, kLease);
-            if (mine && !*mine) {
+            // Not without an answer either: when the store goes away, whoever waits beside the holder would collect the same once more.
+            refusal = mine ? std::nullopt : std::optional(mine.error());
+            if (!mine || !*mine) {
                 if (!std::exchange(waiting, true))
-                    base::log_info(fmt::format("{} is collected by another process; waiting for its lease", observed->name()));
+                    base::log_info(mine ? fmt::format("{} is collected by another process; waiting for its lease", observed->name())
+                                        : fmt::format("waiting for the lease of {}: {}", observed->name(), mine.error().message));
                 outdated = true;
                 if (!pause(kLeaseRetry, until)) break;
                 continue;
@@ -126,7 +130,9 @@ private:
             outdated = true;
         }
         (void)store_->release(lease, holder_);
-        if (waiting)
+        if (refusal)
+            report_.failure = *refusal;
+        else if (waiting)
             report_.failure = base::Error{ErrorKind::conflict, "another process was collecting " + observed->name() + " all the time",
                                           "It held the lease of the target.", "Stop it, or let it do the work."};
     }

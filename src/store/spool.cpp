@@ -11,7 +11,7 @@ using base::Result;
 using domain::ServerId;
 
 constexpr std::int64_t kApplicationId = 0x4f725370;  ///< "OrSp"
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 
 constexpr const char* kTables = R"sql(
 CREATE TABLE queue (
@@ -40,8 +40,16 @@ CREATE TABLE servers (
     system_identifier TEXT NOT NULL
 );
 CREATE TABLE leases (
-    name TEXT PRIMARY KEY
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    until_ms INTEGER NOT NULL
 );
+)sql";
+
+// Of whose process a lease is, and until when, came with version 2.
+constexpr const char* kFromOne = R"sql(
+ALTER TABLE leases ADD COLUMN holder TEXT NOT NULL DEFAULT '';
+ALTER TABLE leases ADD COLUMN until_ms INTEGER NOT NULL DEFAULT 0;
 )sql";
 
 base::Unexpected not_a_spool(const Database& database, std::string detail) {
@@ -59,7 +67,7 @@ Result<Spool> Spool::open(const std::filesystem::path& file, base::Clock& clock)
                                 failure.message(), "XDG_STATE_HOME chooses another place.");
     auto database = Database::open(file, std::chrono::seconds(10), clock);
     if (!database) return base::unexpected(database.error().within("the spool, where data waits for the store"));
-    Spool spool(std::move(database).value());
+    Spool spool(std::move(database).value(), clock);
     ORRERY_TRY(spool.make_tables());
     return spool;
 }
@@ -70,8 +78,11 @@ Result<void> Spool::make_tables() {
     ORRERY_ASSIGN(const auto tables, database_.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table'"));
     if (application == kApplicationId) {
         ORRERY_ASSIGN(const auto version, database_.integer("PRAGMA user_version"));
-        if (version != kVersion) return not_a_spool(database_, fmt::format("it is of version {}", version.value_or(0)));
-        return {};
+        if (version == kVersion) return {};
+        if (version != 1) return not_a_spool(database_, fmt::format("it is of version {}", version.value_or(0)));
+        ORRERY_TRY(database_.execute(kFromOne));
+        ORRERY_TRY(database_.execute(fmt::format("PRAGMA user_version = {}", kVersion)));
+        return transaction.commit();
     }
     if (tables != 0) return not_a_spool(database_, "it is another program's SQLite database");
     ORRERY_TRY(database_.execute(kTables));
@@ -100,14 +111,23 @@ Result<std::optional<Spool::Item>> Spool::front() {
 }
 
 Result<void> Spool::pop(std::int64_t number) {
-    return database_.run("DELETE FROM queue WHERE number = ?1", number);
+    ORRERY_ASSIGN(Transaction transaction, Transaction::begin(database_));
+    ORRERY_TRY(database_.run("DELETE FROM queue WHERE number = ?1", number));
+    ORRERY_TRY(forget_old_states());
+    return transaction.commit();
+}
+
+/// With the last item: states would be taken for newer than the store's when something waits again.
+Result<void> Spool::forget_old_states() {
+    return database_.run("DELETE FROM states WHERE NOT EXISTS (SELECT 1 FROM queue)");
 }
 
 Result<void> Spool::refuse(const Item& item, const base::Error& error) {
     ORRERY_ASSIGN(Transaction transaction, Transaction::begin(database_));
     ORRERY_TRY(database_.run("INSERT OR REPLACE INTO refused (number, kind, server, payload, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
                              item.number, static_cast<std::int64_t>(item.kind), item.server, Blob{item.payload}, error.to_text()));
-    ORRERY_TRY(pop(item.number));
+    ORRERY_TRY(database_.run("DELETE FROM queue WHERE number = ?1", item.number));
+    ORRERY_TRY(forget_old_states());
     return transaction.commit();
 }
 
@@ -117,13 +137,8 @@ Result<std::int64_t> Spool::waiting() {
 }
 
 Result<void> Spool::shrink() {
-    {
-        ORRERY_ASSIGN(Transaction transaction, Transaction::begin(database_));
-        ORRERY_ASSIGN(const auto left, waiting());
-        if (left > 0) return {};
-        ORRERY_TRY(database_.execute("DELETE FROM states"));
-        ORRERY_TRY(transaction.commit());
-    }
+    ORRERY_ASSIGN(const auto left, waiting());
+    if (left > 0) return {};
     ORRERY_TRY(database_.execute("VACUUM"));
     return database_.execute("PRAGMA wal_checkpoint(TRUNCATE)");
 }
@@ -170,15 +185,29 @@ Result<std::optional<ServerId>> Spool::server(const std::string& target, const s
                              target, system_identifier);
 }
 
-Result<void> Spool::remember_lease(const std::string& name) {
-    return database_.run("INSERT OR REPLACE INTO leases (name) VALUES (?1)", name);
+Result<void> Spool::remember_lease(const std::string& name, const std::string& holder, std::chrono::milliseconds duration) {
+    return database_.run("INSERT OR REPLACE INTO leases (name, holder, until_ms) VALUES (?1, ?2, ?3)", name, holder,
+                         base::to_unix_ms(clock_->now()) + duration.count());
 }
-Result<void> Spool::forget_lease(const std::string& name) {
-    return database_.run("DELETE FROM leases WHERE name = ?1", name);
+
+Result<std::optional<bool>> Spool::take_lease(const std::string& name, const std::string& holder, std::chrono::milliseconds duration) {
+    ORRERY_ASSIGN(Transaction transaction, Transaction::begin(database_));
+    const auto now = base::to_unix_ms(clock_->now());
+    ORRERY_TRY(database_.run("UPDATE leases SET holder = ?2, until_ms = ?3 WHERE name = ?1 AND (holder = ?2 OR until_ms <= ?4)", name,
+                             holder, now + duration.count(), now));
+    const bool taken = database_.changed() > 0;
+    ORRERY_ASSIGN(const auto known, database_.integer("SELECT count(*) FROM leases WHERE name = ?1", name));
+    ORRERY_TRY(transaction.commit());
+    return known.value_or(0) > 0 ? std::optional(taken) : std::nullopt;
 }
-Result<bool> Spool::holds_lease(const std::string& name) {
-    ORRERY_ASSIGN(const auto found, database_.integer("SELECT count(*) FROM leases WHERE name = ?1", name));
-    return found.value_or(0) > 0;
+
+Result<void> Spool::free_lease(const std::string& name, const std::string& holder) {
+    return database_.run("UPDATE leases SET until_ms = 0 WHERE name = ?1 AND holder = ?2", name, holder);
+}
+
+Result<void> Spool::forget_lease(const std::string& name, const std::string& holder) {
+    return database_.run("DELETE FROM leases WHERE name = ?1 AND (holder = ?2 OR until_ms <= ?3)", name, holder,
+                         base::to_unix_ms(clock_->now()));
 }
 
 }  // namespace orrery::store

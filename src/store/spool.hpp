@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -51,15 +52,22 @@ public:
     base::Result<void> remember_server(const domain::ServerRecord& server);
     base::Result<std::optional<domain::ServerId>> server(const std::string& target, const std::string& system_identifier);
 
-    /// Leases that this machine held when the store was last heard of.
-    base::Result<void> remember_lease(const std::string& name);
-    base::Result<void> forget_lease(const std::string& name);
-    base::Result<bool> holds_lease(const std::string& name);
+    /// The store has given the lease to `holder`, a process of this machine.
+    base::Result<void> remember_lease(const std::string& name, const std::string& holder, std::chrono::milliseconds duration);
+    /// The store is away: takes or renews a lease that this machine held when it was last heard of. False while another process of the
+    /// machine holds it, nothing when none did.
+    base::Result<std::optional<bool>> take_lease(const std::string& name, const std::string& holder, std::chrono::milliseconds duration);
+    /// `holder` gives it up: any process of this machine may take it next.
+    base::Result<void> free_lease(const std::string& name, const std::string& holder);
+    /// `holder` does not have it. That another process of this machine has it is forgotten when its time is over.
+    base::Result<void> forget_lease(const std::string& name, const std::string& holder);
 
 private:
-    explicit Spool(Database database) : database_(std::move(database)) {}
+    Spool(Database database, base::Clock& clock) : database_(std::move(database)), clock_(&clock) {}
     base::Result<void> make_tables();
+    base::Result<void> forget_old_states();
     Database database_;
+    base::Clock* clock_;
 };
 
 }  // namespace orrery::store

@@ -300,29 +300,24 @@ Result<std::optional<std::string>> SpoolingStore::state(ServerId server, const s
 
 Result<bool> SpoolingStore::lease(const std::string& name, const std::string& holder, std::chrono::milliseconds duration) {
     auto taken = ask([&](domain::Store& store) { return store.lease(name, holder, duration); });
-    ORRERY_ASSIGN(Spool * queue, spool(taken && *taken));
     if (!taken && !is_away(taken.error())) return taken;
+    ORRERY_ASSIGN(Spool * queue, spool(taken && *taken));
+    if (queue == nullptr) return taken;
     if (!taken) {
         // Away: the machine that held it goes on. Should another have taken over meanwhile, the overlap shows when the spool is replayed.
-        if (queue == nullptr) return taken;
-        ORRERY_ASSIGN(const bool held, queue->holds_lease(name));
-        return held ? Result<bool>(true) : taken;
+        ORRERY_ASSIGN(const auto ours, queue->take_lease(name, holder, duration));
+        return ours ? Result<bool>(*ours) : taken;
     }
-    const bool known = leases_.contains(name);
-    if (*taken && !known) {
-        ORRERY_TRY(queue->remember_lease(name));
-        leases_.insert(name);
-    } else if (!*taken && queue != nullptr) {
-        ORRERY_TRY(queue->forget_lease(name));
-        leases_.erase(name);
-    }
+    if (*taken)
+        ORRERY_TRY(queue->remember_lease(name, holder, duration));
+    else
+        ORRERY_TRY(queue->forget_lease(name, holder));
     return taken;
 }
 
 Result<void> SpoolingStore::release(const std::string& name, const std::string& holder) {
-    leases_.erase(name);
     ORRERY_ASSIGN(Spool * queue, spool(false));
-    if (queue != nullptr) ORRERY_TRY(queue->forget_lease(name));
+    if (queue != nullptr) ORRERY_TRY(queue->free_lease(name, holder));
     return ask([&](domain::Store& store) { return store.release(name, holder); });
 }
 

@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -116,7 +115,6 @@ private:
     std::chrono::milliseconds pause_{0};
     std::map<domain::ServerId, std::string> cursors_;  ///< the last ones written, packed
     std::map<std::pair<domain::ServerId, std::string>, std::string> states_;
-    std::set<std::string> leases_;  ///< held when last heard of
 };
 
 }  // namespace orrery::store

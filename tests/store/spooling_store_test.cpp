@@ -190,7 +190,7 @@ TEST_F(SpoolingStoreTest, ARestartWhileTheStoreIsAwayGoesOnFromTheSpool) {
     {
         auto store = open();
         server = store.server("t", "1").value();
-        ASSERT_TRUE(store.lease("collect:t", "first", 1h).value());
+        ASSERT_TRUE(store.lease("collect:t", "first", 1min).value());
         collect(store, server, 0);
         beyond.away = true;
         collect(store, server, 1);
@@ -198,8 +198,8 @@ TEST_F(SpoolingStoreTest, ARestartWhileTheStoreIsAwayGoesOnFromTheSpool) {
     auto store = open();
     EXPECT_EQ(store.server("t", "1").value(), server);
     EXPECT_EQ(store.server("u", "1").error().kind, ErrorKind::connection) << "one that was never met";
-    EXPECT_TRUE(store.lease("collect:t", "second", 1h).value());
-    EXPECT_EQ(store.lease("collect:u", "second", 1h).error().kind, ErrorKind::connection);
+    EXPECT_TRUE(store.lease("collect:t", "second", 1min).value());
+    EXPECT_EQ(store.lease("collect:u", "second", 1min).error().kind, ErrorKind::connection);
     EXPECT_EQ(store.cursor(server).value()->taken, at(120));
     EXPECT_EQ(store.state(server, "server_log").value(), "1");
     collect(store, server, 2);
@@ -207,6 +207,70 @@ TEST_F(SpoolingStoreTest, ARestartWhileTheStoreIsAwayGoesOnFromTheSpool) {
     clock.advance(std::chrono::minutes(5));
     EXPECT_EQ(store.drain().value(), 0);
     expect_minutes(3);
+}
+
+TEST_F(SpoolingStoreTest, OneProcessOfAMachineGoesOnWhileTheStoreIsAway) {
+    auto first = open(), second = open();
+    const auto ask = [](SpoolingStore& store, const char* holder) { return store.lease("collect:t", holder, 1min); };
+    ASSERT_TRUE(ask(first, "first").value());
+    EXPECT_FALSE(ask(second, "second").value());
+    beyond.away = true;
+    clock.advance(30s);
+    EXPECT_FALSE(ask(second, "second").value()) << "the other one is alive";
+    EXPECT_TRUE(ask(first, "first").value());
+    clock.advance(50s);
+    EXPECT_FALSE(ask(second, "second").value()) << "it has renewed it";
+    clock.advance(20s);
+    EXPECT_TRUE(ask(second, "second").value()) << "it has not been heard of for a minute";
+    EXPECT_FALSE(ask(first, "first").value());
+    EXPECT_EQ(second.release("collect:t", "second").error().kind, ErrorKind::connection);
+    EXPECT_TRUE(ask(first, "first").value());
+}
+
+TEST_F(SpoolingStoreTest, WhoeverAsksBesideAnotherMachinesCollectorGetsNoLease) {
+    auto store = open();
+    ASSERT_TRUE(behind().lease("collect:t", "elsewhere", 1h).value());
+    EXPECT_FALSE(store.lease("collect:t", "here", 1min).value());
+    beyond.away = true;
+    EXPECT_EQ(store.lease("collect:t", "here", 1min).error().kind, ErrorKind::connection);
+}
+
+TEST_F(SpoolingStoreTest, ASpoolOfTheFirstVersionIsGoneOnWith) {
+    ServerId server = 0;
+    {
+        auto store = open();
+        server = store.server("t", "1").value();
+        beyond.away = true;
+        collect(store, server, 0);
+        auto file = Database::open(spool_file(), 1s, clock).value();
+        ASSERT_TRUE(
+            file.execute("DROP TABLE leases; CREATE TABLE leases (name TEXT PRIMARY KEY); "
+                         "INSERT INTO leases VALUES ('collect:t'); PRAGMA user_version = 1"));
+    }
+    {
+        auto store = open();
+        EXPECT_TRUE(store.lease("collect:t", "second", 1min).value());
+    }
+    beyond.away = false;
+    EXPECT_EQ(open().drain().value(), 0);
+    expect_minutes(1);
+}
+
+TEST_F(SpoolingStoreTest, PositionsOfAnOldAbsenceAreForgottenWithItsLastItem) {
+    auto store = open();
+    const auto server = store.server("t", "1").value();
+    beyond.away = true;
+    ASSERT_TRUE(store.write(server, {.state = {{"server_log", "old"}}}));
+    beyond.away = false;
+    clock.advance(5min);
+    {
+        auto queue = Spool::open(spool_file(), clock).value();  // killed after the last item, before anything else
+        ASSERT_TRUE(queue.pop(queue.front().value()->number));
+    }
+    ASSERT_TRUE(store.write(server, {.state = {{"server_log", "new"}}}));
+    beyond.away = true;
+    ASSERT_TRUE(store.save_templates(std::vector<domain::QueryTemplate>{{{1}, "SELECT"}}));
+    EXPECT_EQ(store.state(server, "server_log").value(), "new");
 }
 
 TEST_F(SpoolingStoreTest, AWriteWhoseAnswerWasLostCountsOnce) {
