@@ -46,8 +46,8 @@ struct QueryLogCursor {
     struct Row {
         StatementKey key;
         StatementCounters counters;
-        /// stats_since (17+): when this entry began to count. Before, negative: a hash of its shortest and longest time, the same only while
-        /// it is the same entry. 0 when not told.
+        /// stats_since (17+): when this entry began to count. Before, negative: a hash of its shortest and longest time, the same only
+        /// while it is the same entry. 0 when not told.
         std::int64_t since_us = 0;
     };
     std::vector<Row> rows;
@@ -130,9 +130,9 @@ public:
     virtual base::Result<bool> lease(const std::string& name, const std::string& holder, std::chrono::milliseconds duration) = 0;
     virtual base::Result<void> release(const std::string& name, const std::string& holder) = 0;
     /// Rolls frames and query-log intervals older than each tier's `keep` up into the next tier, and deletes what the last tier need not
-    /// keep, events too. Bins are aligned to Unix time and hold what ends after their start and not after their end; only whole bins are
-    /// rolled up. Of a bin's frames of one series and part one is made, of its intervals one per stretch without a gap: an interval
-    /// never covers time that was not observed. Sums stay exact. A killed roll-up loses nothing and counts nothing twice.
+    /// keep, events and plans too. Bins are aligned to Unix time and hold what ends after their start and not after their end; only whole
+    /// bins are rolled up. Of a bin's frames of one series and part one is made, of its intervals one per stretch without a gap: an
+    /// interval never covers time that was not observed. Sums stay exact. A killed roll-up loses nothing and counts nothing twice.
     virtual base::Result<RollUpReport> roll_up(const RetentionPolicy& policy) = 0;
 
     // recommendations and the ledger

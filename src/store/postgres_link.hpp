@@ -64,8 +64,6 @@ public:
     base::Result<void> read_rows(const std::string& sql, const std::function<base::Result<void>(const TextRow& row)>& consume);
 
     [[nodiscard]] std::string target() const { return session_.target(); }
-    [[nodiscard]] int server_version() const { return session_.server_version(); }
-    [[nodiscard]] bool in_transaction() const { return in_transaction_; }
 
 private:
     friend class PostgresTransaction;

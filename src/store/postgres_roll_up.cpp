@@ -191,6 +191,7 @@ public:
         ORRERY_ASSIGN(const auto intervals, link_->query("DELETE FROM ml_optimization.intervals WHERE end_at <= $1", cutoff));
         report.deleted += intervals.affected;
         ORRERY_TRY(link_->query("DELETE FROM ml_optimization.events WHERE at <= $1", cutoff));
+        ORRERY_TRY(link_->query("DELETE FROM ml_optimization.plans WHERE seen_at <= $1", cutoff));
         return transaction.commit();
     }
 
@@ -304,6 +305,7 @@ private:
 Result<RollUpReport> PostgresStore::roll_up(const RetentionPolicy& policy) {
     RollUpRun run(state_->link, state_->tables);
     if (policy.empty()) return run.report;
+    state_->tables.forget_partitions();  // another process may have dropped some since
     const auto now = state_->clock->now();
     ORRERY_ASSIGN(const auto servers, state_->link.query("SELECT id FROM ml_optimization.servers ORDER BY id"));
     for (std::size_t tier = 0; tier + 1 < policy.size(); ++tier) {

@@ -65,11 +65,6 @@ int grain_of(WallTime start, WallTime end) {
     return static_cast<int>(std::upper_bound(kGrainLimitsMs.begin(), kGrainLimitsMs.end(), width) - kGrainLimitsMs.begin());
 }
 
-std::string grain_sql(std::string_view start, std::string_view end) {
-    return fmt::format("pg_catalog.width_bucket({} - {}, ARRAY[{},{},{}]::bigint[])::smallint", unix_ms_of(end), unix_ms_of(start),
-                       kGrainLimitsMs[0], kGrainLimitsMs[1], kGrainLimitsMs[2]);
-}
-
 Partition partition_for(int grain, WallTime end) {
     const auto day = std::chrono::floor<days>(end);
     const std::chrono::year_month_day date(day);

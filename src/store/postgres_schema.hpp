@@ -23,8 +23,6 @@ base::Result<void> migrate(PostgresLink& link);
 /// How wide the stretch of time behind a row is, in classes: 0 below 30 s, 1 below 5 min, 2 below 6 h, 3 above. Narrow rows are many and
 /// soon rolled up, so each class has partitions of its own length (a day, a week, a month, a year), and goes as a whole.
 int grain_of(base::WallTime start, base::WallTime end);
-/// The same as SQL, of two timestamptz expressions.
-std::string grain_sql(std::string_view start, std::string_view end);
 
 struct Partition {
     int grain = 0;

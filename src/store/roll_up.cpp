@@ -263,6 +263,7 @@ Result<RollUpReport> SqliteStore::roll_up(const domain::RetentionPolicy& policy)
     const auto until = now - policy.back().keep.count();
     ORRERY_ASSIGN(report.deleted, delete_all_old(database, until));
     ORRERY_TRY(database.run("DELETE FROM events WHERE at_ms <= ?1", until));
+    ORRERY_TRY(database.run("DELETE FROM plans WHERE seen_ms <= ?1", until));
     if (report.read + report.deleted > 0) {
         ORRERY_TRY(database.run("DELETE FROM frame_bases WHERE NOT EXISTS (SELECT 1 FROM frames WHERE base = frame_bases.id)"));
         ORRERY_TRY(shrink(database));

@@ -287,8 +287,9 @@ TEST_P(ObservationSuite, EachTierIsRolledUpIntoTheNextAndTheLastDeleted) {
     std::vector<domain::Frame> all;
     for (std::int64_t second = 400; second < 1'000; second += 10) all.push_back(tables(second, second + 10));
     write(all);
-    ASSERT_TRUE(store->write(server, {.events = {{at(500), "restart", "server", "Then."}}}));
+    ASSERT_TRUE(store->write(server, {.plans = {plan(500, 1)}, .events = {{at(500), "restart", "server", "Then."}}}));
     roll_up(policy);
+    EXPECT_EQ(store->plans(server, std::nullopt, at(0), at(2'000)).value().size(), 1U);
     EXPECT_EQ(read(0, 2'000).size(), 9U + 6U) << "up to second 940 by the minute";
     clock.advance(10min);
     roll_up(policy);
@@ -301,6 +302,7 @@ TEST_P(ObservationSuite, EachTierIsRolledUpIntoTheNextAndTheLastDeleted) {
     EXPECT_GE(report.deleted, 1);
     EXPECT_TRUE(read(0, 2'000).empty());
     EXPECT_TRUE(store->events(server, at(0), at(2'000)).value().empty());
+    EXPECT_TRUE(store->plans(server, std::nullopt, at(0), at(2'000)).value().empty());
 }
 
 TEST_P(ObservationSuite, FramesThatComeLateAreRolledUpToo) {
