@@ -97,7 +97,13 @@ base::Result<WorkloadReport> analyze_workload(const Context& context, const Work
     const auto from = request.since ? now - *request.since : base::from_unix_ms(0);
     ORRERY_ASSIGN(const auto known, store->known_statements(server));
     analyzers::WorkloadHistory history(known);
-    ORRERY_TRY(read_intervals(*store, server, from, now, history));
+    if (request.since)
+        ORRERY_TRY(read_intervals(*store, server, from, now, history));
+    else
+        ORRERY_TRY(store->each_interval(server, [&](domain::QueryLogInterval&& interval) -> base::Result<void> {
+            history.add(interval);
+            return {};
+        }));
     if (history.intervals().empty())
         return base::unexpected(base::ErrorKind::missing_object, "no workload of this server has been collected yet", "",
                                 "Let orrery collect --target ... run for a while.");

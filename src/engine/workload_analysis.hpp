@@ -29,7 +29,8 @@ struct WorkloadReport {
     std::vector<WaitClass> waits;
 };
 
-/// Adds the intervals that lie wholly inside [from, to] to the history, a few hours of them in memory at a time.
+/// Adds the intervals that lie wholly inside [from, to] to the history, a few hours of them in memory at a time, or as many as a gap in
+/// the collecting is long.
 base::Result<void> read_intervals(domain::Store& store, domain::ServerId server, base::WallTime from, base::WallTime to,
                                   analyzers::WorkloadHistory& history);
 
