@@ -108,30 +108,50 @@ double cycles_of(const Scene& scene, double period) {
     return std::max(1.0, scene.coverage.seconds() / period);
 }
 
+double first_due_of(const Candidate& candidate) {
+    return candidate.phase - std::floor(candidate.phase / candidate.period) * candidate.period;
+}
+
+/// The rate where log_ratio asks for it: the same for every jitter and share of missed runs.
+struct Background {
+    std::vector<double> at_runs, at_dues;
+    std::vector<double> seconds;  ///< collected in each cycle
+};
+Background background_of(const Scene& scene, const Candidate& candidate, const Rate& rate) {
+    Background background;
+    const double period = candidate.period;
+    for (const auto& run : scene.runs) background.at_runs.push_back(rate.at(run.at));
+    for (double due = first_due_of(candidate); due < scene.coverage.seconds(); due += period) {
+        background.at_dues.push_back(rate.at(due));
+        background.seconds.push_back(scene.coverage.between(due - period / 2, due + period / 2));
+    }
+    return background;
+}
+
 /// log of: likelihood with the schedule / likelihood with the rate alone. Each cycle is judged by itself: its runs are background, and
 /// one of them is the scheduled run, or that was missed. Cycles that were due while nothing was collected say nothing. `flat`: the run of a
 /// cycle may come at any time of it.
-double log_ratio(const Scene& scene, const Candidate& candidate, double missed, const Rate& rate, bool flat = false) {
+double log_ratio(const Scene& scene, const Candidate& candidate, double missed, const Background& rates, bool flat = false) {
     const double period = candidate.period, sigma = candidate.sigma;
     const double height = 1 / (sigma * std::sqrt(2 * std::numbers::pi));
     const double near = std::min(period / 2, 2 * sigma + scene.coverage.width_s());
-    const double first_due = candidate.phase - std::floor(candidate.phase / period) * period;
     auto run = scene.runs.begin();
     double sum = 0;
-    for (double due = first_due; due < scene.coverage.seconds(); due += period) {
+    std::size_t cycle = 0;
+    for (double due = first_due_of(candidate); due < scene.coverage.seconds(); due += period, ++cycle) {
         while (run != scene.runs.end() && run->at < due - period / 2) ++run;
         if (scene.coverage.between(due - near, due + near) < near) continue;
         double explained = 0;
         for (; run != scene.runs.end() && run->at < due + period / 2; ++run) {
-            const double lambda = rate.at(run->at);
+            const double lambda = rates.at_runs[static_cast<std::size_t>(run - scene.runs.begin())];
             const double background = std::max(lambda - (1 - missed) / period, kLeastBackground / period);
             const double away = (run->at - due) / sigma;
             explained += (flat ? 1 / period : height * std::exp(-away * away / 2)) / background;
             sum += std::log(background / lambda);
         }
-        const double lambda = rate.at(due);
+        const double lambda = rates.at_dues[cycle];
         const double background = std::max(lambda - (1 - missed) / period, kLeastBackground / period);
-        sum += (lambda - background) * scene.coverage.between(due - period / 2, due + period / 2);
+        sum += (lambda - background) * rates.seconds[cycle];
         sum += std::log(missed + (1 - missed) * explained);
     }
     return sum;
@@ -280,8 +300,10 @@ std::vector<Candidate> shortlist(const Scene& scene, const Arrivals& arrivals) {
             Candidate candidate{period, *phase, 0};
             if (!refine(scene, candidate, 1.7 * reach)) continue;
             candidate.sigma = sigma_of(scene, period, reach / 2);
-            candidate.evidence = std::max(log_ratio(scene, candidate, kMissed[1], rate), log_ratio(scene, candidate, kMissed[3], rate)) -
-                                 cost(scene, candidate);
+            const auto background = background_of(scene, candidate, rate);
+            candidate.evidence =
+                std::max(log_ratio(scene, candidate, kMissed[1], background), log_ratio(scene, candidate, kMissed[3], background)) -
+                cost(scene, candidate);
             candidates.push_back(candidate);
         }
     }
@@ -321,7 +343,8 @@ bool are_of_a_job(const Scene& scene, const Candidate& candidate) {
 Candidate weighed(const Scene& scene, const Candidate& rough) {
     Candidate best = rough;
     best.evidence = -1e300;
-    const auto rates = rates_without_schedule(scene, rough.period);
+    std::vector<Background> backgrounds;
+    for (const auto& rate : rates_without_schedule(scene, rough.period)) backgrounds.push_back(background_of(scene, rough, rate));
     // Where runs are dense, those that touch are one, and their number in a cycle varies less than Poisson's: that is no evidence.
     const bool crowded = static_cast<double>(scene.runs.size()) * scene.coverage.width_s() > kCrowded * scene.coverage.whole();
     for (const double jitter : kJitters) {
@@ -329,9 +352,9 @@ Candidate weighed(const Scene& scene, const Candidate& rough) {
         candidate.sigma = sigma_of(scene, rough.period, jitter);
         for (const double missed : kMissed) {
             candidate.evidence = 1e300;
-            for (const auto& rate : rates) {
-                double ratio = log_ratio(scene, candidate, missed, rate);
-                if (crowded) ratio -= std::max(0.0, log_ratio(scene, candidate, missed, rate, true));
+            for (const auto& background : backgrounds) {
+                double ratio = log_ratio(scene, candidate, missed, background);
+                if (crowded) ratio -= std::max(0.0, log_ratio(scene, candidate, missed, background, true));
                 candidate.evidence = std::min(candidate.evidence, ratio);
             }
             candidate.evidence -= cost(scene, candidate);
