@@ -139,6 +139,7 @@ private:
         schedule_options.false_alarm =
             options_.false_alarm / static_cast<double>(std::clamp<std::size_t>(examined, 1, options_.most_examined));
         examined = 0;
+        double work = 0;
         for (const auto& subject : subjects_) {
             TemplateSummary item{.fingerprint = subject.fingerprint, .text = subject.text};
             if (subject.facts) item.kind = subject.facts->kind;
@@ -148,10 +149,13 @@ private:
             if (subject.facts) add_text_features(item.features, *subject.facts);
             item.features[Feature::time_share] = summary_.ms > 0 ? std::min(1.0, item.ms / summary_.ms) : 0;
             item.features[Feature::call_share] = summary_.calls > 0 ? std::min(1.0, item.calls / summary_.calls) : 0;
-            if (subject.calls.size() >= 4 && examined++ < options_.most_examined)
+            const double left = options_.most_work - work;
+            if (subject.calls.size() >= 4 && left > 0 && examined++ < options_.most_examined) {
+                work += work_of(subject);
                 examine(subject, schedule_options, item);
-            else
+            } else {
                 lonely(subject, item);
+            }
             item.olap_probability = olap_probability(item.features);
             item.heavy = is_heavy(item.features);
             item.recurrence = recurrence_of(subject, item);
@@ -172,6 +176,12 @@ private:
         item.features[Feature::active_intervals] = counts.count > 0 ? active / counts.count : std::nan("");
         item.rhythm = find_rhythm(arrivals);
         if (item.rhythm.days >= 2.9) item.features[Feature::daily_strength] = item.rhythm.daily_strength;
+    }
+
+    /// Bins that its schedules, rhythm and bursts take to be found; empty ones take less.
+    [[nodiscard]] double work_of(const Subject& subject) const {
+        const auto bins = static_cast<double>(grid_.bins()), active = static_cast<double>(subject.calls.size());
+        return bins / 8 + std::min(6 * active, bins);
     }
 
     void examine(const Subject& subject, const ScheduleOptions& options, TemplateSummary& item) const {

@@ -28,6 +28,7 @@ struct WorkloadTexts {
 struct WorkloadOptions {
     double false_alarm = 0.01;          ///< probability that any template is said to have a schedule without having one
     std::size_t most_examined = 1'000;  ///< templates whose arrivals are looked at, most time first
+    double most_work = 10e6;            ///< bins of arrivals to be looked at, in all of them: some 3 us each where something ran
     double cores = 0;                   ///< of the server; 0 = not known
 };
 

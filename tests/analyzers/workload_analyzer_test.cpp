@@ -141,6 +141,19 @@ TEST(WorkloadAnalyzer, JobsAreScheduledAndTheirNextRunIsTold) {
     EXPECT_TRUE(summary.find({1})->schedules.empty());
 }
 
+TEST(WorkloadAnalyzer, AHistoryThatIsTooLongForAllIsLookedAtWhereMostTimeWent) {
+    Hours hours(24);
+    for (std::size_t i = 0; i < 1'440; ++i) {
+        if (i % 60 == 5) hours.add(i, 3, kReport, 1, kScan);
+        if (i % 30 == 7) hours.add(i, 4, kLookup, 1, kPoint);
+    }
+    const auto all = hours.summary(), some = hours.summary({.most_work = 1});
+    EXPECT_EQ(all.find({4})->schedules.size(), 1U);
+    EXPECT_TRUE(some.find({4})->schedules.empty());
+    EXPECT_EQ(some.find({3})->schedules.size(), 1U);
+    EXPECT_EQ(some.find({4})->calls, 48) << "its counters are told all the same";
+}
+
 TEST(WorkloadAnalyzer, StatementsThatComeOnceAreAdHoc) {
     Hours hours(5);
     for (std::uint64_t i = 0; i < 50; ++i)
