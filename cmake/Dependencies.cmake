@@ -9,6 +9,9 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(Boost 1.74 REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(nanoflann REQUIRED)
+find_package(ZLIB REQUIRED)
 
 add_library(PgQuery::PgQuery UNKNOWN IMPORTED)
 find_path(PGQUERY_INCLUDE pg_query.h REQUIRED)
@@ -25,3 +28,8 @@ set_target_properties(Zstd::Zstd PROPERTIES IMPORTED_LOCATION ${ZSTD_LIBRARY} IN
 find_path(XXHASH_INCLUDE xxhash.h REQUIRED)  # used as a header
 add_library(XxHash::XxHash INTERFACE IMPORTED)
 set_target_properties(XxHash::XxHash PROPERTIES INTERFACE_INCLUDE_DIRECTORIES ${XXHASH_INCLUDE})
+
+find_path(XGBOOST_INCLUDE xgboost/c_api.h REQUIRED)
+find_library(XGBOOST_LIBRARY xgboost REQUIRED)
+add_library(XGBoost::XGBoost UNKNOWN IMPORTED)
+set_target_properties(XGBoost::XGBoost PROPERTIES IMPORTED_LOCATION ${XGBOOST_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${XGBOOST_INCLUDE})

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/units.hpp"
+#include "domain/plan.hpp"
+#include "domain/plan_context.hpp"
+#include "domain/query.hpp"
+
+namespace orrery::models {
+
+/// One execution to learn from.
+struct ExecutedPlan {
+    domain::Plan plan;     ///< with actual rows and times
+    std::string group;     ///< template: its fingerprint, or the name that the data gives it
+    std::string database;  ///< where it ran: groups of one database share its context
+    double time_ms = 0;    ///< label: of a plain run when it was measured, else Execution Time
+    domain::RunConditions conditions{};
+    std::shared_ptr<const domain::PlanContext> context;  ///< never null; empty relations when nothing is known
+    base::WallTime at{};                                 ///< zero when not told
+};
+
+}  // namespace orrery::models
