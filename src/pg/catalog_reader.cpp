@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "pg/catalog_queries.hpp"
 
 namespace orrery::pg {
 namespace {
@@ -24,21 +25,8 @@ using domain::RelationName;
 using domain::SqlRows;
 using domain::Table;
 
-constexpr int kTriesAgainstLocks = 3;
 /// Stands for an expression or predicate of an index whose table was locked: the server would have waited to print it.
 constexpr std::string_view kUnreadExpression = "?";
-
-/// What counts as the user's: no system schema, no temporary table.
-constexpr std::string_view kUserRelation =
-    "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname !~ '^pg_(toast_)?temp_' AND c.relpersistence <> 't'";
-
-/// Relations that asking for a size or a definition would wait for, those with an exclusive lock only asked for included:
-/// whoever comes after such a request queues behind it.
-constexpr std::string_view kLocked =
-    "WITH locked AS MATERIALIZED (SELECT DISTINCT relation FROM pg_catalog.pg_locks WHERE locktype = 'relation' AND mode = "
-    "'AccessExclusiveLock' "
-    "AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND pid <> "
-    "pg_catalog.pg_backend_pid()) ";
 
 Oid oid_at(const SqlRows& rows, std::size_t row, std::size_t column) {
     return static_cast<Oid>(rows.integer(row, column));
@@ -63,14 +51,6 @@ std::vector<std::int64_t> numbers_of(std::string_view text) {
         if (at < end) ++at;
     }
     return numbers;
-}
-
-/// A lock may be taken, or a relation dropped, between the look at the catalog and the question: then ask again, knowing of it.
-base::Result<SqlRows> query_around_locks(domain::SqlSession& session, const std::string& sql) {
-    const auto overtaken = [](const base::Error& error) { return error.kind == ErrorKind::conflict || error.sqlstate == "XX000"; };
-    auto rows = session.query(sql);
-    for (int attempt = 1; attempt < kTriesAgainstLocks && !rows && overtaken(rows.error()); ++attempt) rows = session.query(sql);
-    return rows;
 }
 
 /// Splits a search_path as the server does: commas, double quotes, unquoted names in lower case.
