@@ -1,0 +1,77 @@
+#include "models/query_time/query_time_model.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/random.hpp"
+
+namespace orrery::models {
+
+double CostFit::ms(double cost) const {
+    return std::exp(intercept + slope * std::log(std::max(cost, 1e-3)));
+}
+
+domain::Fingerprint template_key(std::string_view group) {
+    const auto fingerprint = domain::Fingerprint::from_hex(group);
+    return fingerprint.value != 0 ? fingerprint : domain::Fingerprint{base::stable_hash(group)};
+}
+
+void encode(const QueryTimeModel& model, base::ByteWriter& out) {
+    encode(model.nodes, out);
+    encode(model.rows, out);
+    encode(model.residual, out);
+    out.u32(static_cast<std::uint32_t>(model.templates.size()));
+    for (const auto& t : model.templates) {
+        out.u64(t.key);
+        for (const double value : {t.executions, t.log_median, t.log_low, t.log_high, t.trees_spread}) out.f64(value);
+        out.u8(t.steady ? 1 : 0);
+        out.u32(static_cast<std::uint32_t>(t.shapes.size()));
+        for (const auto shape : t.shapes) out.u64(shape);
+    }
+    for (const double value : {model.cost.intercept, model.cost.slope, model.unseen.physics, model.unseen.cost, model.largest_ms})
+        out.f64(value);
+}
+
+namespace {
+
+TemplateTimes decode_template(base::ByteReader& in) {
+    TemplateTimes t;
+    t.key = in.u64();
+    for (double* value : {&t.executions, &t.log_median, &t.log_low, &t.log_high, &t.trees_spread}) *value = in.f64();
+    t.steady = in.u8() != 0;
+    t.shapes.resize(in.count(sizeof(std::uint64_t)));
+    for (auto& shape : t.shapes) shape = in.u64();
+    for (const double value : {t.executions, t.log_median, t.log_low, t.log_high, t.trees_spread})
+        if (!std::isfinite(value)) in.fail();
+    if (!std::is_sorted(t.shapes.begin(), t.shapes.end())) in.fail();
+    return t;
+}
+
+}  // namespace
+
+base::Result<QueryTimeModel> decode_query_time_model(base::ByteReader& in) {
+    QueryTimeModel model;
+    ORRERY_ASSIGN(model.nodes, decode_node_model(in));
+    ORRERY_ASSIGN(model.rows, decode_row_feedback(in));
+    ORRERY_ASSIGN(model.residual, decode_forest(in));
+    constexpr std::size_t kTemplateBytes = 8 + 5 * 8 + 1 + 4;
+    const auto templates = in.count(kTemplateBytes);
+    for (std::uint32_t i = 0; i < templates && !in.failed(); ++i) model.templates.push_back(decode_template(in));
+    for (double* value : {&model.cost.intercept, &model.cost.slope, &model.unseen.physics, &model.unseen.cost, &model.largest_ms}) {
+        *value = in.f64();
+        if (!std::isfinite(*value)) in.fail();
+    }
+    const auto by_key = [](const TemplateTimes& a, const TemplateTimes& b) { return a.key < b.key; };
+    if (!std::is_sorted(model.templates.begin(), model.templates.end(), by_key)) in.fail();
+    if (!model.residual.roots.empty() && model.residual.features != residual_feature_names().size()) in.fail();
+    if (in.failed())
+        return base::unexpected(base::ErrorKind::corrupt, "the query time model cannot be read",
+                                "its bytes end early or hold impossible values",
+                                "Train it again with 'orrery train query-time', or go back with 'orrery models rollback'.");
+    return model;
+}
+
+}  // namespace orrery::models

@@ -1,0 +1,258 @@
+#include "training/query_time_fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/statistics.hpp"
+
+namespace orrery::training {
+namespace {
+
+using models::ExecutedPlan;
+using models::PlanReading;
+using Groups = std::map<std::string, std::vector<std::size_t>>;
+
+constexpr double kStageEnds[] = {0.30, 0.45, 0.75, 0.95};  // shares of the progress at which the stages end
+
+Groups group_plans(std::span<const ExecutedPlan> plans) {
+    Groups groups;
+    for (std::size_t i = 0; i < plans.size(); ++i) groups[plans[i].group].push_back(i);
+    return groups;
+}
+
+/// At most `most` of the positions, evenly spaced.
+std::vector<std::size_t> thin(const std::vector<std::size_t>& positions, std::size_t most) {
+    if (most == 0 || positions.size() <= most) return positions;
+    std::vector<std::size_t> kept;
+    for (std::size_t i = 0; i < most; ++i) kept.push_back(positions[i * positions.size() / most]);
+    return kept;
+}
+
+std::vector<ExecutedPlan> pick(std::span<const ExecutedPlan> plans, const Groups& groups, std::size_t most,
+                               const std::vector<std::string>& without = {}) {
+    std::vector<ExecutedPlan> picked;
+    for (const auto& [name, positions] : groups)
+        if (std::find(without.begin(), without.end(), name) == without.end())
+            for (const auto i : thin(positions, most)) picked.push_back(plans[i]);
+    return picked;
+}
+
+struct Physics {
+    models::NodeModel nodes;
+    models::RowFeedback rows;
+};
+
+base::Result<Physics> fit_physics(std::span<const ExecutedPlan> plans, const QueryTimeFitOptions& options) {
+    Physics physics;
+    models::NodeFitOptions fit;
+    fit.prior = options.prior;
+    ORRERY_ASSIGN(physics.nodes, models::fit_node_model(plans, fit));
+    if (options.with_feedback) physics.rows = models::learn_rows(plans);
+    return physics;
+}
+
+base::Result<double> log_error(const Physics& physics, const ExecutedPlan& plan, PlanReading& reading) {
+    ORRERY_TRY(models::read_plan(physics.nodes, physics.rows, *plan.context, question_of(plan), false, reading));
+    return std::log(plan.time_ms / std::max(reading.physics_ms, 1e-6));
+}
+
+/// The 90 % quantile over groups of each group's own 90 % quantile and of all plans lie on either side of the truth for a new template:
+/// plans within a template err alike, templates are few. Their geometric mean is used.
+double grouped_quantile(const std::map<std::string, std::vector<double>>& errors) {
+    std::vector<double> per_group, weights_equal;
+    for (const auto& [name, values] : errors) {
+        per_group.push_back(base::quantile(values, 0.9));
+        const auto step = std::max<std::size_t>(1, values.size() / 50);
+        for (std::size_t i = 0; i < values.size(); i += step) weights_equal.push_back(values[i]);
+    }
+    const double n = static_cast<double>(per_group.size());
+    const double grouped = base::quantile(per_group, std::min(1.0, 0.9 * (n + 1) / n));
+    return std::sqrt(std::max(grouped, 1e-3) * std::max(base::quantile(weights_equal, 0.9), 1e-3));
+}
+
+/// Errors on templates that a fit had not seen, by leaving groups of them out.
+base::Result<models::UnseenErrors> unseen_errors(std::span<const ExecutedPlan> plans, const Groups& groups,
+                                                 const QueryTimeFitOptions& options, const Progress& progress,
+                                                 const std::stop_token& stop) {
+    models::UnseenErrors unseen;
+    constexpr std::size_t kFewestTemplates = 5;
+    if (groups.size() < kFewestTemplates) return unseen;
+    std::vector<std::string> names;
+    for (const auto& [name, positions] : groups) names.push_back(name);
+    const std::size_t folds = std::min(options.inner_folds, names.size());
+    std::map<std::string, std::vector<double>> physics_errors, cost_errors;
+    PlanReading reading;
+    for (std::size_t fold = 0; fold < folds; ++fold) {
+        if (stop.stop_requested()) return base::unexpected(base::ErrorKind::cancelled, "training was stopped");
+        std::vector<std::string> out;
+        for (std::size_t i = fold; i < names.size(); i += folds) out.push_back(names[i]);
+        const auto rest = pick(plans, groups, options.most_per_template, out);
+        ORRERY_ASSIGN(const auto physics, fit_physics(rest, options));
+        const auto cost = fit_cost(rest);
+        for (const auto& name : out)
+            for (const auto i : thin(groups.at(name), options.most_per_template)) {
+                const auto error = log_error(physics, plans[i], reading);
+                if (!error) continue;
+                physics_errors[name].push_back(std::abs(*error) / reading.uncertainty);
+                cost_errors[name].push_back(std::abs(std::log(plans[i].time_ms / cost.ms(plans[i].plan.root.total_cost.value))));
+            }
+        if (progress)
+            progress(kStageEnds[0] + (kStageEnds[1] - kStageEnds[0]) * static_cast<double>(fold + 1) / static_cast<double>(folds));
+    }
+    if (physics_errors.size() < kFewestTemplates) return unseen;
+    unseen.physics = grouped_quantile(physics_errors);
+    unseen.cost = grouped_quantile(cost_errors);
+    return unseen;
+}
+
+/// What the residual trees learn from: a row per plan.
+base::Result<Table> residual_table(std::span<const ExecutedPlan> plans, const Physics& physics, std::vector<std::uint64_t>& shapes) {
+    Table table;
+    table.columns = models::residual_feature_names().size();
+    shapes.clear();
+    PlanReading reading;
+    for (const auto& plan : plans) {
+        ORRERY_TRY(models::read_plan(physics.nodes, physics.rows, *plan.context, question_of(plan), true, reading));
+        table.values.insert(table.values.end(), reading.features.begin(), reading.features.end());
+        table.labels.push_back(static_cast<float>(std::log(plan.time_ms / std::max(reading.physics_ms, 1e-6))));
+        shapes.push_back(reading.shape);
+    }
+    return table;
+}
+
+std::span<const float> row_of(const Table& table, std::size_t row) {
+    return {table.values.data() + row * table.columns, table.columns};
+}
+
+Table select(const Table& table, const std::vector<char>& left_out, char wanted) {
+    Table part;
+    part.columns = table.columns;
+    for (std::size_t row = 0; row < table.rows(); ++row) {
+        if (left_out[row] != wanted) continue;
+        const auto values = row_of(table, row);
+        part.values.insert(part.values.end(), values.begin(), values.end());
+        part.labels.push_back(table.labels[row]);
+    }
+    return part;
+}
+
+/// |log error| of trees on executions of known templates that they had not seen: every third, in turn.
+base::Result<std::vector<double>> held_out_errors(const Table& table, const Groups& groups, const QueryTimeFitOptions& options,
+                                                  const Progress& progress, const std::stop_token& stop) {
+    constexpr std::size_t kFolds = 3;
+    std::vector<double> errors(table.rows(), 0);
+    for (std::size_t fold = 0; fold < kFolds; ++fold) {
+        std::vector<char> left_out(table.rows(), 0);
+        for (const auto& [name, positions] : groups)
+            for (std::size_t i = fold; i < positions.size() && positions.size() >= kFolds; i += kFolds) left_out[positions[i]] = 1;
+        const auto part = select(table, left_out, 0);
+        if (part.rows() == 0) continue;
+        ORRERY_ASSIGN(const auto forest, train_forest(part, options.residual, {}, stop));
+        for (std::size_t row = 0; row < table.rows(); ++row)
+            if (left_out[row] != 0)
+                errors[row] = std::abs(static_cast<double>(table.labels[row] - models::predict(forest, row_of(table, row))));
+        if (progress) progress(kStageEnds[1] + (kStageEnds[2] - kStageEnds[1]) * static_cast<double>(fold + 1) / kFolds);
+    }
+    return errors;
+}
+
+std::vector<std::size_t> newest(const std::vector<std::size_t>& positions, std::span<const ExecutedPlan> plans, std::size_t most) {
+    auto order = positions;
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return plans[a].at < plans[b].at; });
+    if (order.size() > most) order.erase(order.begin(), order.end() - static_cast<std::ptrdiff_t>(most));
+    return order;
+}
+
+models::TemplateTimes template_times(const std::string& name, const std::vector<std::size_t>& positions,
+                                     std::span<const ExecutedPlan> plans, std::span<const std::uint64_t> shapes,
+                                     std::span<const double> trees_errors, std::size_t recent) {
+    models::TemplateTimes times;
+    times.key = models::template_key(name).value;
+    times.executions = static_cast<double>(positions.size());
+    std::vector<double> logs, trees;
+    for (const auto i : newest(positions, plans, recent)) logs.push_back(std::log(plans[i].time_ms));
+    for (const auto i : positions) {
+        trees.push_back(trees_errors[i]);
+        times.shapes.push_back(shapes[i]);
+    }
+    std::sort(times.shapes.begin(), times.shapes.end());
+    times.shapes.erase(std::unique(times.shapes.begin(), times.shapes.end()), times.shapes.end());
+    times.log_median = base::median(logs);
+    // Quantiles of few values are too narrow: pushed outwards by their own rank error.
+    const double slack = 1.0 + 4.0 / static_cast<double>(logs.size());
+    times.log_low = times.log_median - slack * (times.log_median - base::quantile(logs, 0.05));
+    times.log_high = times.log_median + slack * (base::quantile(logs, 0.95) - times.log_median);
+    times.trees_spread = slack * base::quantile(trees, 0.9);
+    std::vector<double> own;
+    for (const double log : logs) own.push_back(std::abs(log - times.log_median));
+    times.steady = base::median(own) <= base::median(trees) && base::quantile(own, 0.9) <= base::quantile(trees, 0.9);
+    return times;
+}
+
+}  // namespace
+
+domain::PlanQuestion question_of(const ExecutedPlan& executed) {
+    domain::PlanQuestion question;
+    question.plan = &executed.plan;
+    question.fingerprint = models::template_key(executed.group);
+    question.conditions = executed.conditions;
+    return question;
+}
+
+models::CostFit fit_cost(std::span<const ExecutedPlan> plans) {
+    std::map<std::string, double> sizes;
+    for (const auto& plan : plans) sizes[plan.group] += 1;
+    double w = 0, x = 0, y = 0, xx = 0, xy = 0;
+    for (const auto& plan : plans) {
+        const double weight = 1 / sizes[plan.group], cost = std::log(std::max(plan.plan.root.total_cost.value, 1e-3)),
+                     ms = std::log(plan.time_ms);
+        w += weight;
+        x += weight * cost;
+        y += weight * ms;
+        xx += weight * cost * cost;
+        xy += weight * cost * ms;
+    }
+    models::CostFit fit;
+    const double spread = w * xx - x * x;
+    fit.slope = spread > 1e-9 ? (w * xy - x * y) / spread : 1;
+    fit.intercept = w > 0 ? (y - fit.slope * x) / w : fit.intercept;
+    return fit;
+}
+
+base::Result<models::QueryTimeModel> fit_query_time(std::span<const ExecutedPlan> plans, const QueryTimeFitOptions& options,
+                                                    const Progress& progress, const std::stop_token& stop) {
+    if (plans.empty())
+        return base::unexpected(base::ErrorKind::invalid_input, "there is no plan to learn from",
+                                "none was executed with a time that can be used",
+                                "Record some with 'orrery lab record', or collect executed plans with auto_explain.");
+    const auto groups = group_plans(plans);
+    ORRERY_ASSIGN(const auto physics, fit_physics(pick(plans, groups, options.most_per_template), options));
+    if (progress) progress(kStageEnds[0]);
+
+    models::QueryTimeModel model;
+    model.nodes = physics.nodes;
+    model.rows = physics.rows;
+    model.cost = fit_cost(plans);
+    for (const auto& plan : plans) model.largest_ms = std::max(model.largest_ms, plan.time_ms);
+    ORRERY_ASSIGN(model.unseen, unseen_errors(plans, groups, options, progress, stop));
+    if (!options.with_residual) return model;
+
+    std::vector<std::uint64_t> shapes;
+    ORRERY_ASSIGN(const auto table, residual_table(plans, physics, shapes));
+    ORRERY_ASSIGN(const auto errors, held_out_errors(table, groups, options, progress, stop));
+    const auto share = [&](double done) {
+        if (progress) progress(kStageEnds[2] + (kStageEnds[3] - kStageEnds[2]) * done);
+    };
+    ORRERY_ASSIGN(model.residual, train_forest(table, options.residual, share, stop));
+    for (const auto& [name, positions] : groups)
+        model.templates.push_back(template_times(name, positions, plans, shapes, errors, options.recent));
+    std::sort(model.templates.begin(), model.templates.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+    return model;
+}
+
+}  // namespace orrery::training
