@@ -1,15 +1,17 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/units.hpp"
+#include "domain/observation.hpp"
+#include "domain/plan_context.hpp"
 #include "models/query_time/executed_plan.hpp"
 
 /// Executed plans to learn from, read from files and made fit for it.
@@ -27,9 +29,22 @@ struct DataSet {
     std::uint64_t hash = 0;  ///< of everything that the training sees, independent of the files' names and order of reading
 };
 
-/// Files of one plan document a line (docs/formats/recorded-plans.md), gzip or plain, "-" = standard input. A plan without a template of
-/// its own belongs to the template of its file's name. A line that is no plan is left out and counted; a file without any is an error.
-base::Result<DataSet> read_plans(std::span<const std::filesystem::path> files);
+struct ReadOptions {
+    std::size_t most_line_bytes = std::size_t{64} << 20U;  ///< longer lines are skipped without being kept
+    std::size_t most_nodes = 2'000'000;  ///< of all plans together (about 2 kB of memory each); what comes after is left out
+};
+
+/// Files of one plan document a line (docs/formats/recorded-plans.md), gzip or plain, "-" = standard input; also a document over many
+/// lines, as EXPLAIN prints it, and what auto_explain logs. A plan without a template of its own belongs to that of its "Query Text", else
+/// to the template of its file's name ("tpch_q01.jsonl.gz": "tpch_q01"). A line that is no plan is left out and counted; a file without
+/// any is an error. The plans come sorted, so that the same files in another order give the same data set.
+base::Result<DataSet> read_plans(std::span<const std::filesystem::path> files, const ReadOptions& options = {});
+
+/// The executed ones among the plans that collectors have seen in one database; groups are fingerprints. `context` may be null.
+DataSet plans_from_sightings(std::span<const domain::PlanSighting> sightings, std::shared_ptr<const domain::PlanContext> context);
+
+/// Changes with any plan, time, condition or context and with which plans share a template; not with their order or the templates' names.
+std::uint64_t hash_of(std::span<const models::ExecutedPlan> plans);
 
 struct PreparationOptions {
     bool drop_copies = true;         ///< the same plan with the same actual rows, of one template

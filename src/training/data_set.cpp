@@ -1,0 +1,302 @@
+#include "training/data_set.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <map>
+#include <set>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "base/byte_stream.hpp"
+#include "base/random.hpp"
+#include "pg/catalog_reader.hpp"
+#include "sql/statement.hpp"
+#include "training/plan_document.hpp"
+#include "training/plan_lines.hpp"
+
+namespace orrery::training {
+namespace {
+
+namespace fs = std::filesystem;
+using base::ErrorKind;
+using models::ExecutedPlan;
+
+constexpr std::size_t kBadLinesNamed = 3;
+
+std::size_t nodes_of(const domain::PlanNode& node) {
+    std::size_t count = 1;
+    for (const auto& child : node.children) count += nodes_of(child);
+    return count;
+}
+
+/// "tpch_q01.jsonl.gz": "tpch_q01".
+std::string template_of(const fs::path& file) {
+    if (file == "-") return "stdin";
+    fs::path name = file.filename();
+    if (name.extension() == ".gz") name = name.stem();
+    for (const char* known : {".jsonl", ".json", ".ndjson", ".txt"})
+        if (name.extension() == known) return name.stem().string();
+    return name.string();
+}
+
+/// What was left out, by reason; lines that are no plans are named until there are too many.
+class Losses {
+public:
+    void count(const std::string& why, std::size_t count = 1) { counts_[why] += count; }
+    void name(const std::string& what, const std::string& where) {
+        std::size_t& named = named_[what];
+        if (++named <= kBadLinesNamed)
+            order_.push_back({fmt::format("{} ({})", what, where), 1});
+        else
+            count(what + ", further ones");
+    }
+    [[nodiscard]] std::vector<LeftOut> list() const {
+        std::vector<LeftOut> all = order_;
+        for (const auto& [why, count] : counts_) all.push_back({why, count});
+        return all;
+    }
+
+private:
+    std::vector<LeftOut> order_;
+    std::map<std::string, std::size_t> counts_, named_;
+};
+
+/// One file's plans, put into the data set.
+class FileReader {
+public:
+    FileReader(const fs::path& file, const ReadOptions& options, std::vector<ExecutedPlan>& plans, Losses& losses, std::size_t& nodes)
+        : name_(file == "-" ? "standard input" : file.filename().string()),
+          template_(template_of(file)),
+          options_(&options),
+          plans_(&plans),
+          losses_(&losses),
+          nodes_(&nodes) {}
+
+    void take(PlanLine&& line) {
+        ++lines_;
+        const std::string where = fmt::format("{}:{}", name_, line.number);
+        if (line.too_long) return losses_->name(fmt::format("line of more than {} MB", options_->most_line_bytes >> 20U), where);
+        auto document = read_document(line.text);
+        if (!document) {
+            if (first_error_.message.empty()) first_error_ = document.error();
+            return losses_->name(document.error().kind == ErrorKind::invalid_input ? "plan without actual rows" : "not a plan", where);
+        }
+        if (document->context) {
+            contexts_[document->context->database] = document->context;
+            newest_ = document->context;
+            return;
+        }
+        ++found_;
+        const std::size_t nodes = nodes_of(document->plan.plan.root);
+        if (*nodes_ + nodes > options_->most_nodes)
+            return losses_->count(fmt::format("beyond the {} plan nodes that are kept in memory", options_->most_nodes));
+        *nodes_ += nodes;
+        complete(*document);
+        plans_->push_back(std::move(document->plan));
+    }
+
+    [[nodiscard]] std::size_t found() const { return found_; }
+    [[nodiscard]] base::Unexpected nothing_found() const {
+        base::Error error = first_error_;
+        if (error.message.empty()) error = {ErrorKind::invalid_input, "it is empty", {}, {}, {}};
+        return base::unexpected(ErrorKind::invalid_input, fmt::format("there is no executed plan in {}", name_),
+                                fmt::format("{} {} read; the first: {}{}{}", lines_, lines_ == 1 ? "line" : "lines", error.message,
+                                            error.detail.empty() ? "" : ": ", error.detail),
+                                "Each line must be a document of EXPLAIN (ANALYZE, FORMAT JSON); `orrery lab record` writes such files.");
+    }
+
+private:
+    void complete(PlanDocument& document) {
+        ExecutedPlan& plan = document.plan;
+        if (plan.group.empty() && !document.query_text.empty())
+            if (const auto fingerprint = sql::fingerprint(document.query_text)) plan.group = fingerprint->hex();
+        if (plan.group.empty()) plan.group = template_;
+        plan.context = context_for(plan.database);
+        if (plan.database.empty()) plan.database = plan.context->database;
+    }
+
+    /// The context of the plan's own database; for a plan that names none, the one that was read last.
+    std::shared_ptr<const domain::PlanContext> context_for(const std::string& database) {
+        if (database.empty() && newest_) return newest_;
+        if (const auto known = contexts_.find(database); known != contexts_.end()) return known->second;
+        if (newest_ && newest_->database.empty()) return newest_;
+        auto empty = std::make_shared<domain::PlanContext>();
+        empty->database = database;
+        if (newest_) empty->server = newest_->server;
+        return contexts_[database] = std::move(empty);
+    }
+
+    std::string name_, template_;
+    const ReadOptions* options_;
+    std::vector<ExecutedPlan>* plans_;
+    Losses* losses_;
+    std::size_t* nodes_;
+    std::size_t lines_ = 0, found_ = 0;
+    base::Error first_error_;
+    std::map<std::string, std::shared_ptr<const domain::PlanContext>> contexts_;  // by database
+    std::shared_ptr<const domain::PlanContext> newest_;
+};
+
+std::uint64_t hash_of(const domain::PlanContext& context) {
+    base::ByteWriter bytes;
+    const auto& server = context.server;
+    bytes.text(context.database);
+    for (const std::int64_t number : {std::int64_t{server.version}, std::int64_t{server.block_size}, server.work_mem.value,
+                                      server.shared_buffers.value, server.effective_cache_size.value})
+        bytes.i64(number);
+    bytes.u8(server.parallel_leader_participation ? 1 : 0);
+    for (const double number :
+         {server.hash_mem_multiplier, server.seq_page_cost, server.random_page_cost, server.cpu_tuple_cost, server.cpu_index_tuple_cost,
+          server.cpu_operator_cost, server.parallel_tuple_cost, server.parallel_setup_cost})
+        bytes.f64(number);
+    for (const auto& relation : context.relations) {
+        bytes.text(relation.schema);
+        bytes.text(relation.name);
+        for (const double number : {relation.tuples, relation.pages, relation.all_visible_pages}) bytes.f64(number);
+    }
+    for (const auto& index : context.indexes) {
+        for (const auto* name : {&index.schema, &index.name, &index.table}) bytes.text(*name);
+        for (const double number : {index.tuples, index.pages, index.correlation}) bytes.f64(number);
+        bytes.i64(index.height);
+        bytes.u8(index.unique ? 1 : 0);
+    }
+    return base::stable_hash(bytes.bytes());
+}
+
+class ContextHashes {
+public:
+    std::uint64_t operator()(const domain::PlanContext* context) {
+        if (context == nullptr) return 0;
+        const auto [at, fresh] = known_.try_emplace(context, 0);
+        if (fresh) at->second = hash_of(*context);
+        return at->second;
+    }
+
+private:
+    std::map<const domain::PlanContext*, std::uint64_t> known_;
+};
+
+std::uint64_t hash_of(const ExecutedPlan& plan, ContextHashes& contexts) {
+    base::ByteWriter bytes;
+    bytes.text(pg::write_plan(plan.plan));
+    bytes.text(plan.database);
+    bytes.f64(plan.time_ms);
+    bytes.f64(plan.conditions.concurrent_sessions);
+    bytes.f64(plan.conditions.cached_share);
+    bytes.i64(base::to_unix_ms(plan.at));
+    bytes.u64(contexts(plan.context.get()));
+    return base::stable_hash(bytes.bytes());
+}
+
+struct Keyed {
+    std::uint64_t hash = 0;
+    std::size_t at = 0;
+};
+
+/// By database and template, then time, then planner's cost: neighbours are alike, and no file's order shows.
+void sort_plans(std::vector<ExecutedPlan>& plans) {
+    ContextHashes contexts;
+    std::vector<Keyed> order;
+    order.reserve(plans.size());
+    for (std::size_t i = 0; i < plans.size(); ++i) order.push_back({hash_of(plans[i], contexts), i});
+    const auto key = [&](const Keyed& item) {
+        const ExecutedPlan& plan = plans[item.at];
+        const double cost = plan.plan.total_cost().value;
+        return std::tuple<const std::string&, const std::string&, base::WallTime, double, std::uint64_t>(
+            plan.database, plan.group, plan.at, std::isfinite(cost) ? cost : 0, item.hash);
+    };
+    std::sort(order.begin(), order.end(), [&](const Keyed& a, const Keyed& b) { return key(a) < key(b); });
+    std::vector<ExecutedPlan> sorted;
+    sorted.reserve(plans.size());
+    for (const Keyed& item : order) sorted.push_back(std::move(plans[item.at]));
+    plans = std::move(sorted);
+}
+
+}  // namespace
+
+std::uint64_t hash_of(std::span<const ExecutedPlan> plans) {
+    ContextHashes contexts;
+    std::map<std::string_view, std::uint64_t> groups;  // sums: their order does not matter
+    for (const auto& plan : plans) groups[plan.group] += hash_of(plan, contexts);
+    std::vector<std::uint64_t> hashes;
+    hashes.reserve(groups.size());
+    for (const auto& [name, hash] : groups) hashes.push_back(hash);
+    std::sort(hashes.begin(), hashes.end());
+    base::ByteWriter bytes;
+    for (const std::uint64_t hash : hashes) bytes.u64(hash);
+    return base::stable_hash(bytes.bytes());
+}
+
+base::Result<DataSet> read_plans(std::span<const fs::path> files, const ReadOptions& options) {
+    DataSet data;
+    Losses losses;
+    std::size_t nodes = 0;
+    std::set<std::string> seen;
+    for (const fs::path& file : files) {
+        // The same file twice would count its plans twice; a pattern of the shell easily names one again.
+        std::error_code failure;
+        const fs::path whole = file == "-" ? file : fs::weakly_canonical(file, failure);
+        if (!seen.insert(whole.string()).second) continue;
+        FileReader reader(file, options, data.plans, losses, nodes);
+        auto read = each_line(file, options.most_line_bytes, [&](PlanLine&& line) { reader.take(std::move(line)); });
+        if (!read && (read.error().kind != ErrorKind::corrupt || reader.found() == 0)) return base::unexpected(std::move(read).error());
+        if (!read) losses.count(fmt::format("the damaged rest of {}", file.filename().string()));
+        if (reader.found() == 0) return reader.nothing_found();
+    }
+    if (files.empty())
+        return base::unexpected(ErrorKind::invalid_input, "no file of plans was named", {},
+                                "Name at least one, or \"-\" for standard input.");
+    sort_plans(data.plans);
+    data.left_out = losses.list();
+    data.hash = hash_of(data.plans);
+    return data;
+}
+
+DataSet plans_from_sightings(std::span<const domain::PlanSighting> sightings, std::shared_ptr<const domain::PlanContext> context) {
+    DataSet data;
+    Losses losses;
+    std::map<std::string, std::shared_ptr<const domain::PlanContext>> strangers;
+    if (!context) context = std::make_shared<domain::PlanContext>();
+    for (const auto& sighting : sightings) {
+        if (!sighting.execution_ms) {
+            losses.count("plans that were not executed");
+            continue;
+        }
+        auto plan = pg::parse_plan(sighting.document);
+        if (!plan) {
+            losses.count("stored plans that cannot be read");
+            continue;
+        }
+        if (!was_executed(*plan)) {
+            losses.count("plans without actual rows");
+            continue;
+        }
+        ExecutedPlan& executed = data.plans.emplace_back();
+        executed.plan = *std::move(plan);
+        executed.group = sighting.fingerprint.hex();
+        executed.database = sighting.database;
+        executed.time_ms = *sighting.execution_ms;
+        executed.at = sighting.seen;
+        executed.context = context;
+        if (!context->database.empty() && sighting.database != context->database) {
+            auto& stranger = strangers[sighting.database];
+            if (!stranger) {
+                auto server_alone = std::make_shared<domain::PlanContext>();
+                server_alone->database = sighting.database;
+                server_alone->server = context->server;
+                stranger = std::move(server_alone);
+            }
+            executed.context = stranger;
+        }
+    }
+    sort_plans(data.plans);
+    data.left_out = losses.list();
+    data.hash = hash_of(data.plans);
+    return data;
+}
+
+}  // namespace orrery::training
