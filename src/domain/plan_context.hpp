@@ -58,4 +58,10 @@ struct CostUnits {
     friend bool operator==(const CostUnits&, const CostUnits&) = default;
 };
 
+/// Of every node of a plan, in preorder. As its costs: for one execution, with its children's share; `total` is for all of its rows even
+/// below a Limit, whose own count has the part that is really read. What each worker of a parallel plan does counts once.
+struct PlanUnits {
+    std::vector<CostUnits> total, startup;
+};
+
 }  // namespace orrery::domain

@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "domain/catalog.hpp"
 #include "domain/plan.hpp"
+#include "domain/plan_context.hpp"
 
 namespace orrery::domain {
 
@@ -37,6 +38,12 @@ struct WhatIfPlan {
     std::vector<Oid> used_existing;  ///< existing indexes (the target's OIDs) that it scans
 };
 
+/// A plan with what it was charged for.
+struct CountedPlan {
+    WhatIfPlan answer;
+    PlanUnits units;
+};
+
 /// Answers "how would the server plan this, had it these indexes?" at no cost to the server.
 /// Implemented by twin::PlannerTwin and, for tests, by a table of costs. One thread at a time.
 class WhatIfPlanner {
@@ -53,6 +60,13 @@ public:
     /// Plans many statements under one configuration: cheaper than one by one. One result per statement.
     virtual std::vector<base::Result<WhatIfPlan>> plan_all(std::span<const std::string> statements,
                                                            const IndexConfiguration& configuration) = 0;
+
+    /// Plans one statement and counts how often the planner applied each of its cost constants. About five to nine EXPLAINs. `unsupported`
+    /// by planners that cannot tell, and for plans that are not priced by the constants alone.
+    virtual base::Result<CountedPlan> cost_units(const std::string& statement, const IndexConfiguration& configuration) {
+        static_cast<void>(statement), static_cast<void>(configuration);
+        return base::unexpected(base::ErrorKind::unsupported, "this planner does not tell what its costs are made of");
+    }
 
     /// Types of the parameters $1..$n of a statement ("integer", "text", ...), as the server infers them.
     virtual base::Result<std::vector<std::string>> parameter_types(const std::string& statement) = 0;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "pg/catalog_reader.hpp"
+#include "pg/cost_units.hpp"
 #include "twin/candidate_index.hpp"
 
 namespace orrery::twin {
@@ -58,6 +59,13 @@ base::Result<void> check_plannable(const std::string& statement) {
     if (std::find(kPlannable.begin(), kPlannable.end(), word) != kPlannable.end()) return {};
     return base::unexpected(ErrorKind::invalid_input, "only SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES and TABLE can be planned",
                             word.empty() ? "The statement is empty." : fmt::format("The statement begins with {}.", word));
+}
+
+/// Of a statement that the server would not plan.
+base::Error refusal(base::Error error) {
+    constexpr std::string_view kMissingParameters = "08P01";
+    if (error.sqlstate != kMissingParameters) return error;
+    return {ErrorKind::invalid_input, "the statement has parameters ($1, ...) where constants are needed", {}, {}, error.sqlstate};
 }
 
 std::string joined(const std::set<Oid>& oids) {
@@ -186,12 +194,7 @@ void PlannerTwin::State::note_used(WhatIfPlan& plan) const {
 base::Result<WhatIfPlan> PlannerTwin::State::explain(const std::string& statement) {
     ++calls;
     auto rows = twin.planner.query("EXPLAIN (FORMAT JSON) " + statement);
-    if (!rows) {
-        constexpr std::string_view kMissingParameters = "08P01";
-        if (rows.error().sqlstate == kMissingParameters)
-            return base::unexpected(ErrorKind::invalid_input, "the statement has parameters ($1, ...) where constants are needed");
-        return base::unexpected(std::move(rows).error());
-    }
+    if (!rows) return base::unexpected(refusal(std::move(rows).error()));
     WhatIfPlan answer;
     ORRERY_ASSIGN(answer.plan, pg::parse_plan(std::string(rows->text(0, 0))));
     note_used(answer);
@@ -244,6 +247,21 @@ std::vector<base::Result<WhatIfPlan>> PlannerTwin::plan_all(std::span<const std:
     plans.reserve(statements.size());
     for (const auto& statement : statements) plans.push_back(plan(statement, configuration));
     return plans;
+}
+
+base::Result<domain::CountedPlan> PlannerTwin::cost_units(const std::string& statement, const IndexConfiguration& configuration) {
+    ORRERY_TRY(check_plannable(statement));
+    ORRERY_TRY(state_->ensure_planner());
+    ORRERY_TRY(state_->show(configuration));
+    auto counted = pg::count_cost_units(state_->twin.planner, statement);
+    if (!counted) {
+        ++state_->calls;
+        return base::unexpected(refusal(std::move(counted).error()));
+    }
+    state_->calls += counted->explains;
+    domain::CountedPlan answer{.answer = {.plan = std::move(counted->plan)}, .units = std::move(counted->units)};
+    state_->note_used(answer.answer);
+    return answer;
 }
 
 base::Result<std::vector<std::string>> PlannerTwin::parameter_types(const std::string& statement) {

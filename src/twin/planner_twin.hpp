@@ -32,6 +32,7 @@ public:
     base::Result<domain::WhatIfPlan> plan(const std::string& statement, const domain::IndexConfiguration& configuration) override;
     std::vector<base::Result<domain::WhatIfPlan>> plan_all(std::span<const std::string> statements,
                                                            const domain::IndexConfiguration& configuration) override;
+    base::Result<domain::CountedPlan> cost_units(const std::string& statement, const domain::IndexConfiguration& configuration) override;
     base::Result<std::vector<std::string>> parameter_types(const std::string& statement) override;
     [[nodiscard]] std::int64_t calls() const override;
 
