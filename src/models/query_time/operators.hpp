@@ -62,9 +62,13 @@ struct Operator {
     double processes = 1;         ///< that run it at the same time, the leader included
     double loops = 1;             ///< executions per process
     double rows = 0;              ///< that come out
-    double scanned = 0;           ///< of a scan: rows looked at before the filter (index scans: that the index conditions leave)
+    double scanned = 0;           ///< before the node's own filter; of an index scan: what the index conditions leave
     double planned_rows = 0;      ///< the planner's estimate of `rows`, kept when `rows` is corrected
+    double fraction = 1;          ///< share of its rows that the plan expects to be asked for (LIMIT, EXISTS); the estimates have it in
+    bool partial = false;         ///< each process does a part of it; else, below a Gather, every process does all of it
     bool never_executed = false;  ///< actual rows only
+    const domain::RelationFacts* relation = nullptr;  ///< of the context: what it scans or changes; null when not known
+    const domain::IndexFacts* index = nullptr;
 };
 
 enum class RowsFrom {
@@ -74,8 +78,17 @@ enum class RowsFrom {
 
 /// The plan's nodes in preorder. PostgreSQL's per-process division of rows is undone: what is counted is what each process really does.
 /// Parallel plans, correlated and hashed subplans, init plans, nested loops' inner sides are told apart. `out` is overwritten, its memory
-/// reused. The operators point into `plan`.
+/// reused. The operators point into `plan` and `context`.
 void flatten(const domain::Plan& plan, const domain::PlanContext& context, RowsFrom rows, std::vector<Operator>& out);
+
+/// Of a subplan: how it is evaluated.
+enum class SubplanUse {
+    none,        ///< an ordinary child
+    initial,     ///< InitPlan, CTE: at most once
+    hashed,      ///< once, into a hash table
+    correlated,  ///< for each row of its parent
+};
+SubplanUse subplan_use(const Operator& parent, const Operator& child);
 
 /// Milliseconds that each operator took itself, without its children and summing (nearly) to the execution time; from actual times.
 /// Empty when the plan was not executed with timing.

@@ -1,0 +1,175 @@
+#include "models/query_time/planner_costs.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+namespace orrery::models {
+namespace {
+
+bool is_word(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+
+bool is_operator(char c) {
+    return std::string_view("<>=~!@#%^&|?").find(c) != std::string_view::npos;
+}
+
+/// The position behind a quoted text that begins at `at`.
+std::size_t skip_quoted(std::string_view text, std::size_t at) {
+    const char quote = text[at];
+    for (++at; at < text.size(); ++at)
+        if (text[at] == quote) {
+            if (at + 1 >= text.size() || text[at + 1] != quote) return at + 1;
+            ++at;
+        }
+    return text.size();
+}
+
+/// Items of an array literal that begins at `at` ('{1,2,"a,b"}'), or of a list up to its bracket.
+double items_of_list(std::string_view text, std::size_t at) {
+    double items = 1;
+    bool quoted = false;
+    for (; at < text.size(); ++at) {
+        const char c = text[at];
+        if (c == '"') quoted = !quoted;
+        if (quoted) continue;
+        if (c == ',') ++items;
+        if (c == '}' || c == ']' || c == ')') break;
+    }
+    return items;
+}
+
+void count_word(std::string_view text, std::string_view word, std::size_t behind, ConditionWork& work) {
+    if (word == "ANY" || word == "ALL") {
+        work.list_items += items_of_list(text, std::min(text.size(), text.find_first_of("{[", behind) + 1));
+    } else if (word == "IS") {
+        work.comparisons += 1;
+    } else if (word == "hashed") {
+        work.calls += 1;
+    } else if (behind < text.size() && text[behind] == '(' && word != "AND" && word != "OR" && word != "NOT") {
+        // A type with a modifier, as in numeric(15,2), is no call.
+        const auto before = static_cast<std::size_t>(word.data() - text.data());
+        if (before < 2 || text[before - 1] != ':') work.calls += 1;
+    }
+}
+
+double safe(double value, double otherwise) {
+    return std::isfinite(value) && value > 0 ? value : otherwise;
+}
+
+struct IndexScanCost {
+    double index_tuples, index_pages, height, table_tuples, table_pages, correlation2, executions, cache, divisor;
+    double index_operators, filter_operators, unseen_share;
+    const domain::ServerFacts* server;
+
+    /// genericcostestimate, btcostestimate and cost_index.
+    [[nodiscard]] double operator()(double tuples) const {
+        const auto& s = *server;
+        const double share = std::min(1.0, tuples / index_tuples);
+        double pages = std::max(1.0, std::ceil(share * index_pages));
+        if (executions > 1) pages = pages_fetched(pages * executions, index_pages, cache) / executions;
+        double cost = pages * s.random_page_cost + tuples * (s.cpu_index_tuple_cost + index_operators * s.cpu_operator_cost) / divisor;
+        cost += std::ceil(std::log2(std::max(index_tuples, 2.0))) * s.cpu_operator_cost + (height + 1) * 50 * s.cpu_operator_cost;
+        double scattered = 0, ordered = 0;
+        const double in_order = std::ceil(share * table_pages);
+        if (executions > 1) {
+            scattered = pages_fetched(tuples * executions, table_pages, cache) / executions * unseen_share * s.random_page_cost;
+            ordered = pages_fetched(in_order * executions, table_pages, cache) / executions * unseen_share * s.random_page_cost;
+        } else {
+            scattered = pages_fetched(tuples, table_pages, cache) * unseen_share * s.random_page_cost;
+            ordered = s.random_page_cost + std::max(0.0, in_order - 1) * s.seq_page_cost;
+            ordered *= unseen_share;
+        }
+        cost += scattered + correlation2 * (ordered - scattered);
+        return cost + tuples * (s.cpu_tuple_cost + filter_operators * s.cpu_operator_cost) / divisor;
+    }
+};
+
+}  // namespace
+
+void count_condition(std::string_view condition, ConditionWork& work) {
+    std::size_t at = 0;
+    while (at < condition.size()) {
+        const char c = condition[at];
+        if (c == '\'' || c == '"') {
+            at = skip_quoted(condition, at);
+        } else if (is_word(c) || c == '$') {
+            const std::size_t begin = at++;
+            while (at < condition.size() && (is_word(condition[at]) || condition[at] == '.')) ++at;
+            count_word(condition, condition.substr(begin, at - begin), at, work);
+        } else if (is_operator(c)) {
+            bool pattern = false;
+            for (; at < condition.size() && is_operator(condition[at]); ++at) pattern |= condition[at] == '~';
+            (pattern ? work.patterns : work.comparisons) += 1;
+        } else {
+            ++at;
+        }
+    }
+}
+
+double pages_fetched(double tuples, double pages, double cache) {
+    if (!(tuples > 0) || !(pages > 0)) return 0;
+    pages = std::max(pages, 1.0);
+    cache = std::max(cache, 1.0);
+    const double crossed = 2 * pages * tuples / (2 * pages + tuples);
+    if (pages <= cache) return std::ceil(std::min(crossed, pages));
+    const double limit = 2 * pages * cache / (2 * pages - cache);
+    return std::ceil(tuples <= limit ? crossed : cache + (tuples - limit) * (pages - cache) / pages);
+}
+
+double parallel_divisor(int workers, bool leader_participates) {
+    if (workers <= 0) return 1;
+    return workers + (leader_participates ? std::max(0.0, 1 - 0.3 * workers) : 0);
+}
+
+double tuples_behind_filter(const Operator& scan, const domain::PlanContext& context, double rows, double executions) {
+    const auto& node = *scan.node;
+    if (node.filter.empty() || scan.relation == nullptr || !(scan.relation->tuples > 0)) return rows;
+    ConditionWork index_work, filter_work;
+    count_condition(node.index_condition, index_work);
+    count_condition(node.filter, filter_work);
+    const auto& table = *scan.relation;
+    const double table_pages = safe(table.pages, 1);
+    const double index_tuples = scan.index != nullptr ? safe(scan.index->tuples, table.tuples) : table.tuples;
+    const double index_pages = scan.index != nullptr ? safe(scan.index->pages, index_tuples / 300 + 1) : index_tuples / 300 + 1;
+    const bool only = scan.kind == OperatorKind::index_only_scan;
+    const IndexScanCost cost{
+        .index_tuples = index_tuples,
+        .index_pages = index_pages,
+        .height = scan.index != nullptr ? static_cast<double>(scan.index->height) : std::floor(std::log(index_pages) / std::log(250.0)) + 1,
+        .table_tuples = table.tuples,
+        .table_pages = table_pages,
+        .correlation2 = scan.index != nullptr ? scan.index->correlation * scan.index->correlation : 0.25,
+        .executions = std::max(1.0, std::ceil(executions)),
+        .cache = std::max(1.0, static_cast<double>(context.server.effective_cache_size.value) / std::max(512, context.server.block_size)),
+        .divisor = 1,
+        .index_operators = index_work.operators(),
+        .filter_operators = filter_work.operators(),
+        .unseen_share = only ? 1 - std::clamp(table.all_visible_pages / table_pages, 0.0, 1.0) : 1.0,
+        .server = &context.server};
+    const double target = node.total_cost.value;
+    double low = std::max(rows, 1e-3), high = std::max(table.tuples, low);
+    if (!(cost(low) < target)) return rows;
+    if (cost(high) <= target) return high;
+    for (int step = 0; step < 14 && high > low * 1.02; ++step) {
+        const double middle = std::sqrt(low * high);
+        (cost(middle) < target ? low : high) = middle;
+    }
+    return std::max(rows, std::sqrt(low * high));
+}
+
+double tuples_of_full_scan(const Operator& scan, const domain::PlanContext& context, double rows, double divisor) {
+    if (scan.relation != nullptr && scan.relation->tuples > 0) return std::max(rows, scan.relation->tuples);
+    const auto& node = *scan.node;
+    if (node.filter.empty()) return rows;
+    // pages x seq_page_cost + tuples x (cpu_tuple_cost + filter) = cost; tuples per page are not known, sixty is common.
+    ConditionWork filter;
+    count_condition(node.filter, filter);
+    const auto& server = context.server;
+    const double per_tuple = (server.cpu_tuple_cost + filter.operators() * server.cpu_operator_cost) / divisor + server.seq_page_cost / 60;
+    const double run = node.total_cost.value - node.startup_cost.value;
+    return std::max(rows, safe(run, 0) / std::max(per_tuple, 1e-9));
+}
+
+}  // namespace orrery::models

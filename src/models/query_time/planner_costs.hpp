@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string_view>
+
+#include "domain/plan_context.hpp"
+#include "models/query_time/operators.hpp"
+
+/// PostgreSQL's cost formulas read backwards: what a plan's printed costs tell of work that it does not print.
+namespace orrery::models {
+
+/// Comparisons, pattern matches and function calls in the text of a condition.
+struct ConditionWork {
+    double comparisons = 0;  ///< =, <, <>, IS NULL, ...: one operator each
+    double patterns = 0;     ///< LIKE, regular expressions
+    double list_items = 0;   ///< of = ANY (...), <> ALL (...)
+    double calls = 0;        ///< functions, casts of columns, subplan look-ups
+    [[nodiscard]] double operators() const { return comparisons + patterns + 0.5 * list_items + calls; }
+};
+/// Adds what the text holds. Literals are skipped; a text cut off in the middle is counted as far as it goes.
+void count_condition(std::string_view condition, ConditionWork& work);
+
+/// Distinct pages that fetching `tuples` at random from a relation of `pages` touches, with `cache` pages to keep them in
+/// (Mackert and Lohman 1989, as in PostgreSQL's index_pages_fetched).
+double pages_fetched(double tuples, double pages, double cache);
+
+/// By how much the planner divides a partial node's rows: its workers and a shrinking share of the leader.
+double parallel_divisor(int workers, bool leader_participates);
+
+/// Tuples that the index conditions of an index (only) scan leave before its filter, per execution over all processes: those for which
+/// the planner's formula gives the node's cost. Never below `rows`, its estimate after the filter. `executions`: the loops that the
+/// planner shared the pages among.
+double tuples_behind_filter(const Operator& scan, const domain::PlanContext& context, double rows, double executions);
+
+/// Tuples of a sequential scan, over all processes: the relation's, or what its cost says when the relation is not known.
+double tuples_of_full_scan(const Operator& scan, const domain::PlanContext& context, double rows, double divisor);
+
+}  // namespace orrery::models
