@@ -35,12 +35,13 @@ base::Result<Learner> learner_from(std::string_view text);
 struct ForestOptions {
     Learner learner = Learner::xgboost;
     int trees = 200;
-    int depth = 6;
-    int leaves = 31;             ///< gradient_boosting
-    double learning_rate = 0.1;  ///< boosting
-    double minimum_child_weight = 1, l2 = 1;
-    double row_sample = 0.8, column_sample = 0.8;
-    double huber_slope = 0;  ///< > 0: pseudo-Huber loss with this slope; 0: squared error
+    int depth = 6;                                 ///< twice as much for gradient_boosting
+    int leaves = 31;                               ///< gradient_boosting
+    double learning_rate = 0.1;                    ///< boosting
+    double minimum_child_weight = 1;               ///< training weight (with Huber's loss, its hessian) that a leaf needs
+    double l2 = 1;                                 ///< boosting; a leaf of a random forest is the mean of its rows
+    double row_sample = 0.8, column_sample = 0.8;  ///< columns: per tree, in a random forest per split
+    double huber_slope = 0;                        ///< boosting: > 0: pseudo-Huber loss with this slope; 0: squared error
     std::uint64_t seed = 1;
     int threads = 1;  ///< the result does not depend on it
 };
@@ -48,7 +49,9 @@ struct ForestOptions {
 /// Is told how much is done, 0..1.
 using Progress = std::function<void(double done)>;
 
-/// The same table and options give the same forest, byte for byte. `cancelled` on a stop request.
+/// The same table and options give the same forest, byte for byte. `invalid_input` for tables and options that nothing can be learnt
+/// from; `cancelled` on a stop request, which is looked for after each tree (in a random forest, each 25). The answers of a boosted
+/// forest are those of XGBoost's own predictor, bit for bit.
 base::Result<models::Forest> train_forest(const Table& table, const ForestOptions& options, const Progress& progress = {},
                                           const std::stop_token& stop = {});
 
