@@ -1,5 +1,6 @@
 #include "training/forest_trainer.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <xgboost/c_api.h>
 
@@ -14,7 +15,6 @@
 #include <utility>
 
 #include "base/random.hpp"
-#include "fmt/format.h"
 
 namespace orrery::training {
 

@@ -58,7 +58,7 @@ TEST(ForestTrainer, EveryLearnerLearns) {
         const auto forest = train_forest(table, {.learner = learner, .trees = 60, .depth = 6});
         ASSERT_TRUE(forest) << forest.error().to_text();
         EXPECT_EQ(forest->features, 4U);
-        EXPECT_EQ(forest->trees.size(), learner == Learner::ensemble ? 180U : 60U);
+        EXPECT_EQ(forest->roots.size(), learner == Learner::ensemble ? 180U : 60U);
         EXPECT_LT(mean_error(*forest, table), of_mean / 3) << to_string(learner);
     }
 }

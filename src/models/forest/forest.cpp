@@ -54,7 +54,7 @@ base::Result<void> add_tree(Forest& forest, std::span<const BranchNode> nodes) {
         }
     }
     if (forest.nodes.size() + order.size() > std::numeric_limits<std::uint32_t>::max()) return not_a_tree("the forest is too large");
-    forest.trees.push_back({.root = static_cast<std::uint32_t>(forest.nodes.size()), .depth = depths.back()});
+    forest.roots.push_back({.root = static_cast<std::uint32_t>(forest.nodes.size()), .depth = depths.back()});
     forest.nodes.insert(forest.nodes.end(), laid_out.begin(), laid_out.end());
     for (std::size_t i = 0; i < order.size(); ++i) {
         forest.values.push_back(laid_out[i].leaf() ? nodes[order[i]].value : 0.0F);
@@ -74,14 +74,14 @@ float predict(const Forest& forest, std::span<const float> row) noexcept {
     // Sums in the order of the trees, in float, as XGBoost does.
     float sum = forest.base;
     const ForestNode* const nodes = forest.nodes.data();
-    for (std::size_t first = 0; first < forest.trees.size(); first += kLanes) {
-        const std::size_t lanes = std::min(kLanes, forest.trees.size() - first);
+    for (std::size_t first = 0; first < forest.roots.size(); first += kLanes) {
+        const std::size_t lanes = std::min(kLanes, forest.roots.size() - first);
         std::array<const ForestNode*, kLanes> at{};
-        at.fill(nodes + forest.trees[first].root);
+        at.fill(nodes + forest.roots[first].root);
         std::uint32_t depth = 0;
         for (std::size_t lane = 0; lane < lanes; ++lane) {
-            at[lane] = nodes + forest.trees[first + lane].root;
-            depth = std::max(depth, forest.trees[first + lane].depth);
+            at[lane] = nodes + forest.roots[first + lane].root;
+            depth = std::max(depth, forest.roots[first + lane].depth);
         }
         for (std::uint32_t level = 0; level < depth; ++level) {
 #pragma GCC unroll 12
@@ -98,10 +98,10 @@ float predict(const Forest& forest, std::span<const float> row) noexcept {
 void encode(const Forest& forest, base::ByteWriter& out) {
     out.u32(forest.features);
     out.f32(forest.base);
-    out.u32(static_cast<std::uint32_t>(forest.trees.size()));
-    for (std::size_t tree = 0; tree < forest.trees.size(); ++tree) {
-        const std::size_t from = forest.trees[tree].root;
-        const std::size_t to = tree + 1 < forest.trees.size() ? forest.trees[tree + 1].root : forest.nodes.size();
+    out.u32(static_cast<std::uint32_t>(forest.roots.size()));
+    for (std::size_t tree = 0; tree < forest.roots.size(); ++tree) {
+        const std::size_t from = forest.roots[tree].root;
+        const std::size_t to = tree + 1 < forest.roots.size() ? forest.roots[tree + 1].root : forest.nodes.size();
         out.u32(static_cast<std::uint32_t>(to - from));
         for (std::size_t i = from; i < to; ++i) {
             const ForestNode& node = forest.nodes[i];
@@ -116,8 +116,9 @@ base::Result<Forest> decode_forest(base::ByteReader& in) {
     Forest forest;
     forest.features = in.u32();
     forest.base = in.f32();
-    if (!std::isfinite(forest.base) || forest.features == 0 || forest.features > kForestFeaturesMax)
+    if (!std::isfinite(forest.base) || forest.features > kForestFeaturesMax)
         return not_a_tree("its base or its number of features is out of range");
+    // An empty forest may have no features; a tree may not, as add_tree knows.
     const std::uint32_t trees = in.count(sizeof(std::uint32_t) + kStoredNodeBytes);
     std::vector<BranchNode> nodes;
     for (std::uint32_t tree = 0; tree < trees; ++tree) {
@@ -153,7 +154,7 @@ Forest combine(std::span<const Forest> forests, std::span<const float> weights) 
         const auto offset = static_cast<std::uint32_t>(sum.nodes.size());
         sum.features = forest.features;
         sum.base += weights[i] * forest.base;
-        for (const ForestTree& tree : forest.trees) sum.trees.push_back({.root = tree.root + offset, .depth = tree.depth});
+        for (const ForestTree& tree : forest.roots) sum.roots.push_back({.root = tree.root + offset, .depth = tree.depth});
         sum.nodes.insert(sum.nodes.end(), forest.nodes.begin(), forest.nodes.end());
         for (const float value : forest.values) sum.values.push_back(weights[i] * value);
         sum.covers.insert(sum.covers.end(), forest.covers.begin(), forest.covers.end());

@@ -37,7 +37,7 @@ struct ForestTree {
 struct Forest {
     std::uint32_t features = 0;  ///< length of a row
     float base = 0;
-    std::vector<ForestTree> trees;
+    std::vector<ForestTree> roots;
     std::vector<ForestNode> nodes;  ///< tree after tree, each level by level
     std::vector<float> values;      ///< per node: what a leaf adds; 0 for the others
     std::vector<float> covers;      ///< per node: training weight that came by, for SHAP

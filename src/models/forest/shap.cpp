@@ -133,7 +133,7 @@ double shap(const Forest& forest, std::span<const float> row, std::span<double> 
     workspace.path.assign(forest.features, 1);
     std::fill(values.begin(), values.end(), 0.0);
     double expectation = forest.base;
-    for (const ForestTree& tree : forest.trees) {
+    for (const ForestTree& tree : forest.roots) {
         const auto explain = [&]<std::size_t kPoints>() { return Walk<kPoints>(forest, row, values, workspace.path).tree(tree.root); };
         // Points enough for polynomials of degree depth - 1.
         expectation += tree.depth <= 8    ? explain.template operator()<4>()

@@ -79,7 +79,7 @@ TEST(Forest, RefusesWhatIsNoTree) {
         const auto added = add_tree(forest, nodes);
         ASSERT_FALSE(added);
         EXPECT_EQ(added.error().kind, base::ErrorKind::corrupt);
-        EXPECT_TRUE(forest.trees.empty() && forest.nodes.empty() && forest.values.empty() && forest.covers.empty());
+        EXPECT_TRUE(forest.roots.empty() && forest.nodes.empty() && forest.values.empty() && forest.covers.empty());
     };
     refused({});
     auto nodes = two_splits();
@@ -111,7 +111,7 @@ TEST(Forest, RefusesWhatIsNoTree) {
     chain[2 * kForestDepthMax] = {};  // one level less
     Forest forest{.features = 1};
     EXPECT_TRUE(add_tree(forest, chain));
-    EXPECT_EQ(forest.trees.front().depth, kForestDepthMax);
+    EXPECT_EQ(forest.roots.front().depth, kForestDepthMax);
 }
 
 TEST(Forest, ShapOfOneSplitIsTheDifferenceFromTheMean) {
@@ -134,6 +134,7 @@ TEST(Forest, DecodesWhatItEncoded) {
     const auto again = decoded(bytes);
     ASSERT_TRUE(again) << again.error().to_text();
     EXPECT_EQ(bytes_of(*again), bytes);
+    EXPECT_EQ(decoded(bytes_of(Forest{})).value().features, 0U);
     EXPECT_EQ(predict(*again, std::array{1.0F, 2.0F}), predict(forest, std::array{1.0F, 2.0F}));
 }
 
@@ -164,7 +165,7 @@ TEST(Forest, CombinesToTheWeightedSum) {
     }
     const std::array weights{0.5F, 0.25F, 2.0F};
     const Forest sum = combine(forests, weights);
-    EXPECT_EQ(sum.trees.size(), 6U);
+    EXPECT_EQ(sum.roots.size(), 6U);
     ASSERT_TRUE(decoded(bytes_of(sum)));
     for (int i = 0; i < 50; ++i) {
         const auto row = made_up_row(random, 3);
@@ -172,7 +173,7 @@ TEST(Forest, CombinesToTheWeightedSum) {
         for (std::size_t k = 0; k < 3; ++k) expected += weights[k] * predict(forests[k], row);
         EXPECT_NEAR(predict(sum, row), expected, 1e-4);
     }
-    EXPECT_EQ(combine({}, {}).trees.size(), 0U);
+    EXPECT_EQ(combine({}, {}).roots.size(), 0U);
 }
 
 }  // namespace
