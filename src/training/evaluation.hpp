@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "domain/predictor.hpp"
+#include "training/data_set.hpp"
 
 namespace orrery::training {
 
@@ -40,12 +41,14 @@ struct Evaluation {
     };
     std::vector<CalibrationPoint> calibration;
 };
+/// Groups are sorted by name; quantiles over all plans alike. A prediction that is not finite counts as infinitely wrong.
 Evaluation evaluate(std::span<const Outcome> outcomes, std::string model, std::string split);
 
-/// log ms = a + b log cost, by least squares over groups of equal weight: what planner costs alone tell.
-struct CostFit {
-    double intercept = 0, slope = 1;
-    [[nodiscard]] double ms(double cost) const;
-};
+/// A table of the templates, the figures beside the calibrated planner cost, and predictions against what happened as a plot in
+/// characters.
+std::string to_text(const Evaluation& evaluation);
+/// {"model":…,"split":…,"groups":[{"template":…,"n":…,"q50":…,"q95":…}],"overall":{…},"baseline":{…}} and more keys; a figure that is not
+/// finite is null.
+std::string to_json(const Evaluation& evaluation, std::span<const LeftOut> left_out);
 
 }  // namespace orrery::training
