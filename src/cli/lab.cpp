@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "engine/json.hpp"
 #include "engine/labs.hpp"
+#include "engine/recording.hpp"
 
 namespace orrery::cli {
 namespace {
@@ -61,6 +62,89 @@ base::Result<int> load(const Invocation& invocation, LoadOptions options) {
     return int{report.failed > 0 ? kPartialResult : kOk};
 }
 
+struct RecordOptions {
+    engine::RecordRequest request;
+    std::string output, timeout = "60s", duration, take = "median";
+};
+
+engine::Json document(const engine::RecordReport& report, const std::string& output) {
+    const auto& recording = report.recording;
+    return {{"where", report.where},
+            {"output", output},
+            {"jobs", recording.jobs},
+            {"recorded", recording.recorded},
+            {"already_there", recording.already_there},
+            {"left_out", recording.left_out},
+            {"interrupted", recording.interrupted},
+            {"out_of_time", recording.out_of_time},
+            {"cold_as_asked", recording.cold_as_asked},
+            {"problems", recording.problems},
+            {"seconds", recording.seconds}};
+}
+
+base::Result<int> record(const Invocation& invocation, RecordOptions options) {
+    auto& request = options.request;
+    request.output = options.output;
+    request.minimum = options.take == "minimum";
+    ORRERY_ASSIGN(const auto timeout, duration_option(options.timeout));
+    if (timeout) request.statement_timeout = *timeout;
+    ORRERY_ASSIGN(request.time_limit, duration_option(options.duration));
+    ORRERY_ASSIGN(const auto report, engine::lab_record(invocation.context, request));
+    const auto& recording = report.recording;
+    if (invocation.format == Format::json) {
+        ORRERY_TRY(print(engine::to_text(document(report, options.output))));
+    } else {
+        ORRERY_TRY(print(fmt::format("{}: {} plans recorded in {:.1f} s, {} there already, {} left out\n", report.where, recording.recorded,
+                                     recording.seconds, recording.already_there, recording.left_out)));
+        for (const auto& problem : recording.problems) ORRERY_TRY(print(fmt::format("  {}\n", problem)));
+        if (!recording.cold_as_asked)
+            ORRERY_TRY(print("  the system kept part of the data in its cache: cold runs are marked as restarted\n"));
+    }
+    const bool partial = recording.left_out > 0 || !recording.problems.empty() || recording.interrupted;
+    return int{partial ? kPartialResult : kOk};
+}
+
+void add_record(CLI::App& lab, Invocation& invocation) {
+    auto* command = lab.add_subcommand("record", "Run a workload under chosen conditions and record its plans and times");
+    auto options = std::make_shared<RecordOptions>();
+    auto& request = options->request;
+    command->add_option("--lab", request.lab, "Id or folder of the lab; the newest when left out")->type_name("LAB");
+    command->add_option("--target", request.target, "Any server instead; its statements run in read-only transactions, needs --workload")
+        ->type_name("T");
+    command->add_option("--workload", request.workload, "Statements to run, a .sql file or a folder; the lab's own when left out")
+        ->type_name("FILE|DIR");
+    command->add_option("--output", options->output, "File to write; a recording that it holds is gone on with")
+        ->type_name("FILE")
+        ->required();
+    command->add_option("--draws", request.draws, "Parameter draws of each statement")->check(CLI::Range(1, 1'000'000))->option_text("N=4");
+    command->add_option("--repeats", request.repeats, "Plain runs of each; fewer when they take over 2 s together")
+        ->check(CLI::Range(1, 1000))
+        ->option_text("N=3");
+    command->add_option("--take", options->take, "Which of them counts: median or minimum")
+        ->check(CLI::IsMember({"median", "minimum"}))
+        ->type_name("WHICH")
+        ->capture_default_str();
+    command->add_option("--concurrency", request.concurrency, "Sessions at work: the others run the same workload meanwhile")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 1000))
+        ->option_text("N,...=1");
+    command->add_option("--set", request.settings, "Settings to run under, name=value,value; all combinations when repeated")
+        ->type_name("NAME=VALUES")
+        ->allow_extra_args(false);
+    command->add_option("--setting-draws", request.setting_draws, "So many of the combinations, by lot")
+        ->check(CLI::Range(1, 1'000'000))
+        ->option_text("N");
+    command->add_option("--cache", request.caches, "warm, or cold: the lab restarted before every run, its files forgotten by the system")
+        ->delimiter(',')
+        ->option_text("warm,cold=warm");
+    command->add_option("--statement-timeout", options->timeout, "Longer statements are left out")
+        ->type_name("DURATION")
+        ->capture_default_str();
+    command->add_option("--duration", options->duration, "Begin no run after it; the next call goes on")->type_name("DURATION");
+    command->add_option("--seed", request.seed, "Seed of parameters, order and lots")->type_name("N")->capture_default_str();
+    command->callback([&invocation, options] { invocation.command = [&invocation, options] { return record(invocation, *options); }; });
+}
+
 base::Result<int> list(const Invocation& invocation) {
     ORRERY_ASSIGN(const auto labs, engine::lab_list());
     if (invocation.format == Format::json) {
@@ -105,6 +189,8 @@ void add_lab(CLI::App& app, Invocation& invocation) {
     load_command->add_option("--seed", load_request->request.seed, "Seed of the parameters")->type_name("N");
     load_command->callback(
         [&invocation, load_request] { invocation.command = [&invocation, load_request] { return load(invocation, *load_request); }; });
+
+    add_record(*command, invocation);
 
     auto* list_command = command->add_subcommand("list", "List the clusters there are");
     list_command->callback([&invocation] { invocation.command = [&invocation] { return list(invocation); }; });

@@ -14,20 +14,6 @@
 namespace orrery::engine {
 namespace {
 
-base::Result<lab::LabInfo> running_lab(const std::string& which) {
-    ORRERY_ASSIGN(const auto labs, lab::lab_list());
-    for (auto lab = labs.rbegin(); lab != labs.rend(); ++lab) {
-        const bool wanted =
-            which.empty() ? lab->running : which == lab->id || std::filesystem::path(which).lexically_normal() == lab->folder;
-        if (!wanted) continue;
-        if (lab->running) return *lab;
-        return base::unexpected(base::ErrorKind::connection, fmt::format("lab {} is not running", lab->id), "",
-                                "Take it down with `orrery lab down` and make a new one.");
-    }
-    return base::unexpected(base::ErrorKind::missing_object, which.empty() ? "no lab is up" : fmt::format("there is no lab {}", which), "",
-                            "`orrery lab up` makes one; `orrery lab list` shows what is up.");
-}
-
 /// Calls `seconds_passed` twice a second until the duration is over or the user wants to stop.
 void wait_with_progress(const Context& context, const LabLoadRequest& request, const std::string& lab) {
     const double total = std::chrono::duration<double>(request.duration).count();
@@ -74,6 +60,20 @@ base::Result<LabLoadReport> load_tpch_lab(const Context& context, const LabLoadR
 }
 
 }  // namespace
+
+base::Result<lab::LabInfo> running_lab(const std::string& which) {
+    ORRERY_ASSIGN(const auto labs, lab::lab_list());
+    for (auto lab = labs.rbegin(); lab != labs.rend(); ++lab) {
+        const bool wanted =
+            which.empty() ? lab->running : which == lab->id || std::filesystem::path(which).lexically_normal() == lab->folder;
+        if (!wanted) continue;
+        if (lab->running) return *lab;
+        return base::unexpected(base::ErrorKind::connection, fmt::format("lab {} is not running", lab->id), "",
+                                "Take it down with `orrery lab down` and make a new one.");
+    }
+    return base::unexpected(base::ErrorKind::missing_object, which.empty() ? "no lab is up" : fmt::format("there is no lab {}", which), "",
+                            "`orrery lab up` makes one; `orrery lab list` shows what is up.");
+}
 
 base::Result<LabLoadReport> lab_load(const Context& context, const LabLoadRequest& request) {
     ORRERY_ASSIGN(const auto lab, running_lab(request.lab));

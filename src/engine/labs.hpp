@@ -34,6 +34,9 @@ struct LabLoadReport {
 /// Runs a lab's own workload on it: a shop's statements at their rates, TPC-H's queries one after the other.
 base::Result<LabLoadReport> lab_load(const Context& context, const LabLoadRequest& request);
 
+/// The lab of that id or folder, the newest when empty; one that is not up is an error.
+base::Result<lab::LabInfo> running_lab(const std::string& which);
+
 base::Result<lab::LabInfo> lab_up(const Context& context, const LabRequest& request);
 /// All when `which` is empty. Returns the ids taken down; naming one that does not exist is a `missing_object` error.
 base::Result<std::vector<std::string>> lab_down(const std::string& which);

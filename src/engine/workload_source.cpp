@@ -50,6 +50,7 @@ base::Result<LoadedWorkload> load_workload(const fs::path& path) {
                 loaded.left_out.push_back(fmt::format("{}: {}", file.string(), statement.error->message));
                 continue;
             }
+            loaded.places.push_back(fmt::format("{}:{}", file.string(), statement.line));
             loaded.workload.statements.push_back(
                 {statement.fingerprint, std::move(statement.text), statement.calls, statement.mean_ms, std::nullopt});
         }

@@ -14,6 +14,7 @@ namespace orrery::engine {
 
 struct LoadedWorkload {
     domain::Workload workload;
+    std::vector<std::string> places;    ///< "q.sql:12", of each statement
     std::vector<std::string> left_out;  ///< statements that cannot be used, with file, line and reason
 };
 

@@ -15,7 +15,6 @@
 #include "lab/ground_truth.hpp"
 #include "lab/shop.hpp"
 #include "lab/tpch.hpp"
-#include "pg/private_cluster.hpp"
 #include "pg/session.hpp"
 
 namespace orrery::lab {
@@ -207,6 +206,10 @@ base::Result<std::vector<LabInfo>> lab_list(const fs::path& registry) {
     if (failure) return base::unexpected(base::ErrorKind::io, "cannot read " + folder.string(), failure.message());
     std::ranges::sort(labs, {}, [](const LabInfo& lab) { return std::pair(lab.reference, lab.id); });
     return labs;
+}
+
+base::Result<pg::PrivateCluster> lab_cluster(const LabInfo& lab) {
+    return pg::PrivateCluster::open(cluster_folder(lab.folder));
 }
 
 base::Result<std::vector<std::string>> lab_down(const std::string& which, const fs::path& registry) {

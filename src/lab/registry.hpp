@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "pg/private_cluster.hpp"
 
 /// Labs: private clusters with a generated workload that stay up until they are taken down.
 namespace orrery::lab {
@@ -45,6 +46,9 @@ base::Result<LabInfo> lab_up(const LabOptions& options, const std::stop_token& s
 
 /// All recorded labs, oldest first.
 base::Result<std::vector<LabInfo>> lab_list(const std::filesystem::path& registry = {});
+
+/// The lab's cluster, to restart it; it stays up when the object goes.
+base::Result<pg::PrivateCluster> lab_cluster(const LabInfo& lab);
 
 /// Stops and removes the lab with this id, or folder, or all when `which` is empty. Returns the ids taken down.
 base::Result<std::vector<std::string>> lab_down(const std::string& which, const std::filesystem::path& registry = {});

@@ -1,0 +1,66 @@
+#include "lab/cold_start.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+namespace orrery::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kForgotten = 0.05;
+
+struct CachedPages {
+    std::size_t total = 0, resident = 0;
+};
+
+/// Pages of the file, and how many of them the system still holds.
+CachedPages cached_pages(int file, std::size_t bytes) {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    std::vector<unsigned char> held((bytes + page - 1) / page);
+    void* const mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, 0);
+    if (mapped == MAP_FAILED) return {held.size(), held.size()};
+    const bool told = ::mincore(mapped, bytes, held.data()) == 0;
+    ::munmap(mapped, bytes);
+    if (!told) return {held.size(), held.size()};
+    return {held.size(), static_cast<std::size_t>(std::ranges::count_if(held, [](unsigned char flags) { return (flags & 1) != 0; }))};
+}
+
+bool forget(const fs::path& folder) {
+    CachedPages all;
+    std::error_code failure;
+    for (fs::recursive_directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
+        if (!entry->is_regular_file(failure)) continue;
+        const int file = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC);
+        if (file < 0) return false;
+        // What is not on the disk yet cannot be forgotten.
+        ::fsync(file);
+        ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+        struct stat status {};
+        if (::fstat(file, &status) == 0 && status.st_size > 0) {
+            const auto pages = cached_pages(file, static_cast<std::size_t>(status.st_size));
+            all.total += pages.total;
+            all.resident += pages.resident;
+        }
+        ::close(file);
+    }
+    return !failure && static_cast<double>(all.resident) <= kForgotten * static_cast<double>(all.total);
+}
+
+}  // namespace
+
+base::Result<bool> start_cold(pg::PrivateCluster& cluster, const std::stop_token& stop) {
+    ORRERY_TRY(cluster.stop());
+    const bool forgotten = forget(cluster.data_folder() / "base");
+    ORRERY_TRY(cluster.start(stop));
+    return forgotten;
+}
+
+}  // namespace orrery::lab
