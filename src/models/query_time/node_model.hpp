@@ -16,21 +16,23 @@
 namespace orrery::models {
 
 /// Kinds of work. Names by position, as in model files: "sequential tuples", "heap fetches", "hash probes", ...
-constexpr std::size_t kWorkTerms = 40;  // as many as the implementation needs
+constexpr std::size_t kWorkTerms = 50;
 std::span<const std::string_view> work_term_names();
 using Work = std::array<double, kWorkTerms>;
 
-/// How much of each kind of work an operator does in one process, over all its loops: linear, every entry >= 0.
-/// `units` (of the whole plan, in preorder, or empty) are exact counts from the planner; without them counts are reconstructed.
+/// How much of each kind of work an operator does in one process, over all its loops: every entry >= 0, and more rows or loops never mean
+/// less. Heap pages of index scans are not shared among loops, and weigh as much as the table is large. The list is matched to `units`
+/// (of the whole plan, in preorder, or empty), which say how many pages and operators the planner counted; see also `use_units`.
 void count_work(std::span<const Operator> operators, const domain::PlanContext& context, const domain::RunConditions& conditions,
                 std::span<const domain::CostUnits> units, std::vector<Work>& out);
 
 /// Time per unit of each kind of work: always positive, so that more work never takes less time.
+constexpr int kWorkTermsVersion = 1;
 struct NodeModel {
-    int terms_version = 1;                ///< of the list of terms: a model of another list is refused
-    std::array<double, kWorkTerms> ns{};  ///< nanoseconds per unit
+    int terms_version = kWorkTermsVersion;  ///< of the list of terms: a model of another list is refused
+    std::array<double, kWorkTerms> ns{};    ///< nanoseconds per unit
 };
-NodeModel factory_node_model();  ///< fitted on an ordinary machine: the prior of every fit
+NodeModel factory_node_model();  ///< of an ordinary machine with its data in memory: the prior of every fit
 
 /// Milliseconds of each operator, per process; returns their sum, the plan's time.
 double operator_times(const NodeModel& model, std::span<const Work> work, std::span<double> ms);

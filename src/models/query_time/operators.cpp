@@ -144,17 +144,13 @@ private:
 
     Operator& at(int position) { return out_[static_cast<std::size_t>(position)]; }
 
-    /// The first child that is no subplan (the outer side of a join), or null.
     Operator* outer_of(const Operator& op) {
-        for (int i = op.first_child; i >= 0; i = at(i).next_sibling)
-            if (subplan_use(op, at(i)) == SubplanUse::none) return &at(i);
-        return nullptr;
+        const int i = outer_input(out_, static_cast<std::size_t>(&op - out_.data()));
+        return i < 0 ? nullptr : &at(i);
     }
     Operator* inner_of(const Operator& op) {
-        const auto* outer = outer_of(op);
-        for (int i = outer == nullptr ? -1 : outer->next_sibling; i >= 0; i = at(i).next_sibling)
-            if (subplan_use(op, at(i)) == SubplanUse::none) return &at(i);
-        return nullptr;
+        const int i = inner_input(out_, static_cast<std::size_t>(&op - out_.data()));
+        return i < 0 ? nullptr : &at(i);
     }
 
     bool is_partial(const Operator& op) {
@@ -298,12 +294,13 @@ private:
         op.rows = op.planned_rows;
         op.scanned = op.rows;
         if (op.kind == OperatorKind::seq_scan || op.kind == OperatorKind::sample_scan) {
-            const double divisor = op.partial ? divisor_of(op) : 1;
+            const double divisor = planner_divisor(out_, op, context_);
             const double tuples = tuples_of_full_scan(op, context_, count(node.rows) * divisor, divisor);
             op.scanned = std::max(op.rows, tuples / (op.partial ? op.processes : 1) * op.fraction);
         } else if (is_index_scan(op.kind)) {
-            const double divisor = op.partial ? divisor_of(op) : 1;
-            const double tuples = tuples_behind_filter(op, context_, count(node.rows) * divisor, planned_executions(op));
+            const double divisor = planner_divisor(out_, op, context_);
+            const double tuples = tuples_behind_filter(op, context_, count(node.rows) * divisor,
+                                                       planned_executions(out_, static_cast<std::size_t>(&op - out_.data()), context_));
             op.scanned = std::max(op.rows, tuples / (op.partial ? op.processes : 1) * op.fraction);
         } else if (!node.filter.empty() && is_aggregate(op.kind)) {
             op.scanned = 3 * op.rows;  // the planner's default for HAVING
@@ -343,23 +340,8 @@ private:
         return 0;
     }
 
-    /// Loops among which the planner shared the pages of an inner index scan.
-    double planned_executions(const Operator& op) {
-        for (int child = static_cast<int>(&op - out_.data()), i = op.parent; i >= 0; child = i, i = at(i).parent) {
-            if (at(i).kind == OperatorKind::nested_loop && outer_of(at(i)) != &at(child)) return count(outer_of(at(i))->node->rows);
-            if (reads_all_first(at(i).kind)) break;
-        }
-        return 1;
-    }
-
-    int workers_above(const Operator& op) {
-        for (int i = op.parent; i >= 0; i = at(i).parent)
-            if (at(i).kind == OperatorKind::gather || at(i).kind == OperatorKind::gather_merge) return at(i).node->workers_planned;
-        return 0;
-    }
-    double divisor_of(const Operator& op) { return parallel_divisor(workers_above(op), context_.server.parallel_leader_participation); }
     /// From the planner's share of a process to the real one.
-    double division(const Operator& op) { return op.partial && op.processes > 1 ? divisor_of(op) / op.processes : 1; }
+    double division(const Operator& op) { return op.partial && op.processes > 1 ? planner_divisor(out_, op, context_) / op.processes : 1; }
 
     /// The server prints rows per loop as whole numbers; the join above knows how many its inner side gave in all.
     void mend_rounded_inner(Operator& join) {
@@ -448,6 +430,38 @@ SubplanUse subplan_use(const Operator& parent, const Operator& child) {
         for (auto at = text->find("hashed "); at != std::string::npos; at = text->find("hashed ", at + 1))
             if (std::string_view(*text).substr(at + 7, name.size()) == name) return SubplanUse::hashed;
     return SubplanUse::correlated;
+}
+
+int outer_input(std::span<const Operator> operators, std::size_t position) {
+    const auto& op = operators[position];
+    for (int i = op.first_child; i >= 0; i = operators[static_cast<std::size_t>(i)].next_sibling)
+        if (subplan_use(op, operators[static_cast<std::size_t>(i)]) == SubplanUse::none) return i;
+    return -1;
+}
+
+int inner_input(std::span<const Operator> operators, std::size_t position) {
+    const int outer = outer_input(operators, position);
+    if (outer < 0) return -1;
+    for (int i = operators[static_cast<std::size_t>(outer)].next_sibling; i >= 0; i = operators[static_cast<std::size_t>(i)].next_sibling)
+        if (subplan_use(operators[position], operators[static_cast<std::size_t>(i)]) == SubplanUse::none) return i;
+    return -1;
+}
+
+void use_units(std::span<const domain::CostUnits> units, std::vector<Operator>& operators) {
+    if (units.size() != operators.size()) return;
+    for (std::size_t i = 0; i < operators.size(); ++i) {
+        auto& op = operators[i];
+        // A subplan below a scan adds its own tuples to the scan's.
+        if (op.first_child >= 0 && op.kind != OperatorKind::bitmap_heap_scan) continue;
+        const bool scans = op.kind == OperatorKind::seq_scan || op.kind == OperatorKind::index_scan ||
+                           op.kind == OperatorKind::sample_scan || op.kind == OperatorKind::index_only_scan ||
+                           op.kind == OperatorKind::bitmap_heap_scan;
+        const double tuples = count(units[i].tuples);
+        if (!scans || !(tuples > 0)) continue;
+        // Charged once for each row of the planner's share of a process, as `planned_rows` before it was brought to the real share.
+        const double share = op.node->rows > 0 && op.planned_rows > 0 ? op.planned_rows / op.node->rows : op.fraction;
+        op.scanned = std::max(op.rows, tuples * share);
+    }
 }
 
 void flatten(const domain::Plan& plan, const domain::PlanContext& context, RowsFrom rows, std::vector<Operator>& out) {

@@ -81,6 +81,14 @@ enum class RowsFrom {
 /// reused. The operators point into `plan` and `context`.
 void flatten(const domain::Plan& plan, const domain::PlanContext& context, RowsFrom rows, std::vector<Operator>& out);
 
+/// Sets `scanned` of the scans to the tuples that the planner really counted, as `units` (in preorder, cumulative; empty changes nothing)
+/// show. To be called before rows are corrected.
+void use_units(std::span<const domain::CostUnits> units, std::vector<Operator>& operators);
+
+/// The input of a node, and the second one of a join: children that are no subplans. -1 when there is none.
+int outer_input(std::span<const Operator> operators, std::size_t position);
+int inner_input(std::span<const Operator> operators, std::size_t position);
+
 /// Of a subplan: how it is evaluated.
 enum class SubplanUse {
     none,        ///< an ordinary child

@@ -58,35 +58,65 @@ double safe(double value, double otherwise) {
     return std::isfinite(value) && value > 0 ? value : otherwise;
 }
 
-struct IndexScanCost {
-    double index_tuples, index_pages, height, table_tuples, table_pages, correlation2, executions, cache, divisor;
-    double index_operators, filter_operators, unseen_share;
-    const domain::ServerFacts* server;
-
-    /// genericcostestimate, btcostestimate and cost_index.
-    [[nodiscard]] double operator()(double tuples) const {
-        const auto& s = *server;
-        const double share = std::min(1.0, tuples / index_tuples);
-        double pages = std::max(1.0, std::ceil(share * index_pages));
-        if (executions > 1) pages = pages_fetched(pages * executions, index_pages, cache) / executions;
-        double cost = pages * s.random_page_cost + tuples * (s.cpu_index_tuple_cost + index_operators * s.cpu_operator_cost) / divisor;
-        cost += std::ceil(std::log2(std::max(index_tuples, 2.0))) * s.cpu_operator_cost + (height + 1) * 50 * s.cpu_operator_cost;
-        double scattered = 0, ordered = 0;
-        const double in_order = std::ceil(share * table_pages);
-        if (executions > 1) {
-            scattered = pages_fetched(tuples * executions, table_pages, cache) / executions * unseen_share * s.random_page_cost;
-            ordered = pages_fetched(in_order * executions, table_pages, cache) / executions * unseen_share * s.random_page_cost;
-        } else {
-            scattered = pages_fetched(tuples, table_pages, cache) * unseen_share * s.random_page_cost;
-            ordered = s.random_page_cost + std::max(0.0, in_order - 1) * s.seq_page_cost;
-            ordered *= unseen_share;
-        }
-        cost += scattered + correlation2 * (ordered - scattered);
-        return cost + tuples * (s.cpu_tuple_cost + filter_operators * s.cpu_operator_cost) / divisor;
+/// Whether a condition names a column of that alias: "(l_orderkey = orders.o_orderkey)" one of "orders".
+bool names_column_of(std::string_view condition, std::string_view alias) {
+    for (auto at = condition.find(alias); at != std::string_view::npos; at = condition.find(alias, at + 1)) {
+        const auto behind = at + alias.size();
+        if ((at == 0 || !is_word(condition[at - 1])) && behind < condition.size() && condition[behind] == '.') return true;
     }
-};
+    return false;
+}
+
+int workers_above(std::span<const Operator> operators, const Operator& op) {
+    for (int i = op.parent; i >= 0; i = operators[static_cast<std::size_t>(i)].parent) {
+        const auto& above = operators[static_cast<std::size_t>(i)];
+        if (above.kind == OperatorKind::gather || above.kind == OperatorKind::gather_merge) return above.node->workers_planned;
+    }
+    return 0;
+}
 
 }  // namespace
+
+double planner_divisor(std::span<const Operator> operators, const Operator& op, const domain::PlanContext& context) {
+    return op.partial ? parallel_divisor(workers_above(operators, op), context.server.parallel_leader_participation) : 1;
+}
+
+double IndexScanCost::of(double tuples) const {
+    const auto& s = *server;
+    const double share = std::min(1.0, tuples / index_tuples);
+    double pages = std::max(1.0, std::ceil(share * index_pages));
+    if (executions > 1) pages = pages_fetched(pages * executions, index_pages, cache) / executions;
+    double cost = pages * s.random_page_cost + tuples * (s.cpu_index_tuple_cost + index_operators * s.cpu_operator_cost) / divisor;
+    cost += std::ceil(std::log2(std::max(index_tuples, 2.0))) * s.cpu_operator_cost + (height + 1) * 50 * s.cpu_operator_cost;
+    const double in_order = std::max(1.0, std::ceil(share * table_pages));
+    double scattered = 0, ordered = 0;
+    if (executions > 1) {
+        scattered = pages_fetched(tuples * executions, table_pages, cache) / executions * s.random_page_cost;
+        ordered = pages_fetched(in_order * executions, table_pages, cache) / executions * s.random_page_cost;
+    } else {
+        scattered = pages_fetched(tuples, table_pages, cache) * s.random_page_cost;
+        ordered = s.random_page_cost + (in_order - 1) * s.seq_page_cost;
+    }
+    cost += unseen_share * (scattered + correlation2 * (ordered - scattered));
+    return cost + tuples * (s.cpu_tuple_cost + filter_operators * s.cpu_operator_cost) / divisor;
+}
+
+double planned_executions(std::span<const Operator> operators, std::size_t scan, const domain::PlanContext& context) {
+    double fewest = 0;
+    auto child = static_cast<int>(scan);
+    for (int i = operators[scan].parent; i >= 0; child = i, i = operators[static_cast<std::size_t>(i)].parent) {
+        const auto above = static_cast<std::size_t>(i);
+        const int outer = operators[above].kind == OperatorKind::nested_loop ? outer_input(operators, above) : -1;
+        if (outer < 0 || outer == child) continue;
+        for (int other = outer; other < child; ++other) {
+            const auto& source = operators[static_cast<std::size_t>(other)];
+            if (source.node->alias.empty() || !names_column_of(operators[scan].node->index_condition, source.node->alias)) continue;
+            const double rows = std::max(source.node->rows, 1.0) * planner_divisor(operators, source, context);
+            if (fewest == 0 || rows < fewest) fewest = rows;
+        }
+    }
+    return std::isfinite(fewest) ? std::max(fewest, 1.0) : 1;
+}
 
 void count_condition(std::string_view condition, ConditionWork& work) {
     std::size_t at = 0;
@@ -150,11 +180,11 @@ double tuples_behind_filter(const Operator& scan, const domain::PlanContext& con
         .server = &context.server};
     const double target = node.total_cost.value;
     double low = std::max(rows, 1e-3), high = std::max(table.tuples, low);
-    if (!(cost(low) < target)) return rows;
-    if (cost(high) <= target) return high;
+    if (!(cost.of(low) < target)) return rows;
+    if (cost.of(high) <= target) return high;
     for (int step = 0; step < 14 && high > low * 1.02; ++step) {
         const double middle = std::sqrt(low * high);
-        (cost(middle) < target ? low : high) = middle;
+        (cost.of(middle) < target ? low : high) = middle;
     }
     return std::max(rows, std::sqrt(low * high));
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "domain/plan_context.hpp"
@@ -25,6 +27,25 @@ double pages_fetched(double tuples, double pages, double cache);
 
 /// By how much the planner divides a partial node's rows: its workers and a shrinking share of the leader.
 double parallel_divisor(int workers, bool leader_participates);
+
+/// The same for an operator of a plan: 1 for one that is not partial.
+double planner_divisor(std::span<const Operator> operators, const Operator& op, const domain::PlanContext& context);
+
+/// An index scan as the planner prices it (genericcostestimate, btcostestimate, cost_index), per execution.
+struct IndexScanCost {
+    double index_tuples = 1, index_pages = 1, height = 0, table_tuples = 1, table_pages = 1;
+    double correlation2 = 0;  ///< square of the correlation between index and table order
+    double executions = 1;    ///< that share the pages
+    double cache = 1;         ///< pages of effective_cache_size
+    double divisor = 1;       ///< of the processing, when it is partial
+    double index_operators = 0, filter_operators = 0;
+    double unseen_share = 1;  ///< of the heap pages that must be visited
+    const domain::ServerFacts* server = nullptr;
+    [[nodiscard]] double of(double tuples) const;
+};
+
+/// Executions among which the planner shared the pages of an index scan: the rows of the smallest relation that its condition names.
+double planned_executions(std::span<const Operator> operators, std::size_t scan, const domain::PlanContext& context);
 
 /// Tuples that the index conditions of an index (only) scan leave before its filter, per execution over all processes: those for which
 /// the planner's formula gives the node's cost. Never below `rows`, its estimate after the filter. `executions`: the loops that the
