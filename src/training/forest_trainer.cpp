@@ -86,6 +86,7 @@ Result<void> check(const ForestOptions& options) {
     if (options.trees < 1 || options.trees > 10'000) return refuse("number of trees", "1 to 10000");
     if (options.depth < 1 || options.depth > 15) return refuse("depth", "1 to 15");
     if (options.leaves < 2 || options.leaves > 4096) return refuse("number of leaves", "2 to 4096");
+    if (options.bins < 2 || options.bins > 1024) return refuse("number of bins", "2 to 1024");
     if (!share(options.learning_rate)) return refuse("learning rate", "above 0 and at most 1");
     if (!share(options.row_sample) || !share(options.column_sample)) return refuse("row and column samples", "above 0 and at most 1");
     if (!(options.minimum_child_weight >= 0) || !(options.l2 >= 0) || !(options.huber_slope >= 0))
@@ -140,6 +141,7 @@ Settings settings_of(const ForestOptions& options, float start) {
         {"nthread", "1"},  // its sums of histograms would depend on the number of threads
         {"verbosity", "0"},
         {"tree_method", "hist"},
+        {"max_bin", std::to_string(options.bins)},
         {"objective", bounded ? "reg:pseudohubererror" : "reg:squarederror"},
         {"base_score", fmt::format("{}", start)},
         {"seed_per_iteration", "true"},

@@ -42,6 +42,7 @@ struct ForestOptions {
     double l2 = 1;                                 ///< boosting; a leaf of a random forest is the mean of its rows
     double row_sample = 0.8, column_sample = 0.8;  ///< columns: per tree, in a random forest per split
     double huber_slope = 0;                        ///< boosting: > 0: pseudo-Huber loss with this slope; 0: squared error
+    int bins = 256;                                ///< that a column's values are sorted into; fewer train faster
     std::uint64_t seed = 1;
     int threads = 1;  ///< the result does not depend on it
 };
