@@ -10,7 +10,6 @@
 #include "base/folder.hpp"
 #include "base/result.hpp"
 #include "predict_forest.hpp"
-#include "predict_loto.hpp"
 
 using namespace orrery;
 
@@ -20,7 +19,6 @@ int main(int count, char** arguments) {
     const std::vector<std::string> chosen(arguments + 1, arguments + count);
     const std::vector<std::pair<std::string, base::Result<void> (*)()>> parts{
         {"forest", &bench::measure_forest},
-        {"unseen-templates", &bench::measure_unseen_templates},
     };
     bool well = true;
     for (const auto& [name, figures] : parts) {

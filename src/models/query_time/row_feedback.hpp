@@ -18,24 +18,35 @@ namespace orrery::models {
 /// summed over processes.
 domain::ObservedRows observe_rows(const domain::Plan& executed);
 
-/// Learnt over all executed plans of a database; keys are relation and column names, never values.
+/// Learnt over all executed plans of a database; keys are hashes of relation and column names and operators, never of values.
 struct RowFeedback {
     struct FanOut {
-        std::uint64_t key = 0;  ///< stable hash of relation, index and columns of the condition
-        double log_ratio = 0;   ///< mean of log(actual rows per look-up / estimate)
-        double rows = 0;        ///< geometric mean of actual rows per look-up
-        double weight = 0;      ///< executions
+        std::uint64_t key = 0;  ///< of the relation and the columns that are compared with an outer row's, with or without those
+        double log_ratio = 0;   ///< log(rows / the planner's estimate of them); its largest, which no filter made smaller
+        double rows = 0;        ///< geometric mean of actual rows per look-up, before the scan's own filter
+        double weight = 0;      ///< templates that it was seen in; the executions of one count as no more than one
     };
     struct Correction {
-        std::uint64_t key = 0;  ///< of the relation and the shape of its filter, or of the joined pair and its condition
+        std::uint64_t key = 0;  ///< of the relation and a part of its conditions or all of them, or of the joined columns
         double log_ratio = 0;   ///< shrunk mean of log(actual / estimate), of a join beyond that of its inputs
         double weight = 0;
     };
+    struct Table {
+        std::uint64_t key = 0;  ///< of the relation's name
+        double rows = 0;        ///< as full scans counted them: for plans that come without a context
+    };
     std::vector<FanOut> fan_outs;          ///< sorted by key
-    std::vector<Correction> scans, joins;  ///< sorted by key
+    std::vector<Correction> scans, joins;  ///< sorted by key; a scan's (a join's) correction is the sum of those of its keys
+    std::vector<Table> tables;             ///< sorted by key
 };
 
-RowFeedback learn_rows(std::span<const ExecutedPlan> plans);
+struct RowLearningOptions {
+    double scan_shrinkage = 1.5;  ///< templates' worth of evidence for the planner's own estimate of a scan's conditions
+    double join_shrinkage = 20;   ///< the same for a join's increment
+    bool joins = true;
+};
+/// A template counts once, however often it ran; what only one of them showed is shrunk the most.
+RowFeedback learn_rows(std::span<const ExecutedPlan> plans, const RowLearningOptions& options = {});
 
 /// Corrects `rows`, `scanned` and `loops` in place, from the leaves up:
 /// 1. sets of relations in `observed` get their true counts, or the estimate times the product of actual/estimate over the largest known
