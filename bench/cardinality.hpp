@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "analyzers/data_characteristics_analyzer.hpp"
+#include "data_folder.hpp"
 #include "figure.hpp"
 #include "lab/tpch.hpp"
 #include "pg/catalog_reader.hpp"
@@ -20,12 +20,6 @@ namespace orrery::bench {
 struct CardinalityTally {
     int columns = 0, within = 0, covered = 0, planner_within = 0, planner_columns = 0;
 };
-
-/// Evaluation data beside the checkout; ORRERY_DATA names another folder.
-inline std::filesystem::path data_folder() {
-    const char* given = std::getenv("ORRERY_DATA");
-    return given != nullptr ? given : "../shared/data";
-}
 
 inline base::Result<void> load_stats(const pg::PrivateCluster& cluster, const std::filesystem::path& folder) {
     ORRERY_ASSIGN(auto session, pg::Session::connect(cluster.uri("stats"), {.application = "bench", .safe_settings = false}));

@@ -10,6 +10,7 @@
 #include "base/folder.hpp"
 #include "base/result.hpp"
 #include "predict_forest.hpp"
+#include "predict_loto.hpp"
 
 using namespace orrery;
 
@@ -19,6 +20,7 @@ int main(int count, char** arguments) {
     const std::vector<std::string> chosen(arguments + 1, arguments + count);
     const std::vector<std::pair<std::string, base::Result<void> (*)()>> parts{
         {"forest", &bench::measure_forest},
+        {"unseen-templates", &bench::measure_unseen_templates},
     };
     bool well = true;
     for (const auto& [name, figures] : parts) {

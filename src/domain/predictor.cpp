@@ -8,6 +8,7 @@ std::string_view to_string(PredictionRoute route) {
         case PredictionRoute::residual: return "physics and residual trees";
         case PredictionRoute::physics: return "physics";
         case PredictionRoute::calibrated_cost: return "calibrated cost";
+        case PredictionRoute::trees: return "trees alone";
     }
     return "unknown";
 }

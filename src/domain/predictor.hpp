@@ -37,6 +37,7 @@ enum class PredictionRoute {
     residual,         ///< physics with the trees' correction: the template was learnt from
     physics,          ///< the node model on corrected rows
     calibrated_cost,  ///< the plan is out of what was learnt: the planner's cost, fitted to time
+    trees,            ///< trees alone, on features of the whole plan
 };
 std::string_view to_string(PredictionRoute route);
 

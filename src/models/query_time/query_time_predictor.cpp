@@ -130,7 +130,8 @@ base::Result<domain::TimeExplanation> QueryTimePredictor::explain(const domain::
             add_work(model_->nodes, reading, features);
             add_residual(model_->residual, reading, ms, features);
             break;
-        case domain::PredictionRoute::physics: add_work(model_->nodes, reading, features); break;
+        case domain::PredictionRoute::physics:
+        case domain::PredictionRoute::trees: add_work(model_->nodes, reading, features); break;
     }
     std::stable_sort(features.begin(), features.end(), [](const auto& a, const auto& b) { return std::abs(a.ms) > std::abs(b.ms); });
     return explanation;

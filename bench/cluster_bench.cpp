@@ -1,0 +1,27 @@
+// Whether queries that behave alike are found, stay found, and how many of them will come.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "cluster_forecast.hpp"
+
+using namespace orrery;
+
+int main(int count, char** arguments) {
+    const std::vector<std::string> chosen(arguments + 1, arguments + count);
+    const std::vector<std::pair<std::string, base::Result<void> (*)()>> parts{{"forecast", &bench::measure_forecast}};
+    bool well = true;
+    for (const auto& [name, figures] : parts) {
+        if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), name) == chosen.end()) continue;
+        const auto measured = figures();
+        if (measured) continue;
+        fmt::print(stderr, "{}\n", measured.error().to_text());
+        well = false;
+    }
+    return well ? 0 : 1;
+}
