@@ -137,10 +137,11 @@ private:
         std::vector<ExecutedPlan> train;
         train.reserve(fold.train.size());
         for (const std::size_t i : fold.train) train.push_back(plans_[i]);
+        const auto cost = fit_cost(train);
         auto predictor = (*fit_)(
             train, [&](double share) { tell(at, 0.99 * std::clamp(share, 0.0, 1.0)); }, options_->stop);
         if (!predictor) return base::unexpected(std::move(predictor).error().within(fmt::format("fold {}", fold.name)));
-        auto answers = answers_of(*predictor, tested_by(fold, plans_), fit_cost(train));
+        auto answers = answers_of(*predictor, tested_by(fold, plans_), cost);
         keep(at, std::move(answers));
         return {};
     }

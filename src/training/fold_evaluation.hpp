@@ -25,7 +25,7 @@ namespace orrery::training {
 /// What a training gives: a predictor for plans of any context.
 using PredictorIn = std::function<std::shared_ptr<const domain::Predictor>(std::shared_ptr<const domain::PlanContext>)>;
 /// Trains on the plans. Is called from several threads at once.
-using Fit = std::function<base::Result<PredictorIn>(std::span<const models::ExecutedPlan> train, const Progress&, const std::stop_token&)>;
+using Fit = std::function<base::Result<PredictorIn>(std::vector<models::ExecutedPlan> train, const Progress&, const std::stop_token&)>;
 
 struct Outcomes {
     std::vector<Outcome> outcomes;  ///< in the order of the plans that were asked about; sentences (`why`) are left out

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/statistics.hpp"
+#include "models/query_time/conformal.hpp"
 
 namespace orrery::training {
 namespace {
@@ -61,18 +62,11 @@ base::Result<double> log_error(const Physics& physics, const ExecutedPlan& plan,
     return std::log(plan.time_ms / std::max(reading.physics_ms, 1e-6));
 }
 
-/// The 90 % quantile over groups of each group's own 90 % quantile and of all plans lie on either side of the truth for a new template:
-/// plans within a template err alike, templates are few. Their geometric mean is used.
-double grouped_quantile(const std::map<std::string, std::vector<double>>& errors) {
-    std::vector<double> per_group, weights_equal;
-    for (const auto& [name, values] : errors) {
-        per_group.push_back(base::quantile(values, 0.9));
-        const auto step = std::max<std::size_t>(1, values.size() / 50);
-        for (std::size_t i = 0; i < values.size(); i += step) weights_equal.push_back(values[i]);
-    }
-    const double n = static_cast<double>(per_group.size());
-    const double grouped = base::quantile(per_group, std::min(1.0, 0.9 * (n + 1) / n));
-    return std::sqrt(std::max(grouped, 1e-3) * std::max(base::quantile(weights_equal, 0.9), 1e-3));
+/// What holds nine tenths of a new template's plans, from the errors on each template that was left out.
+double unseen_quantile(const std::map<std::string, std::vector<double>>& errors) {
+    std::vector<models::TemplateErrors> templates;
+    for (const auto& [name, scores] : errors) templates.push_back({name, scores});
+    return models::unseen_template_quantile(templates);
 }
 
 /// Errors on templates that a fit had not seen, by leaving groups of them out.
@@ -105,8 +99,8 @@ base::Result<models::UnseenErrors> unseen_errors(std::span<const ExecutedPlan> p
             progress(kStageEnds[0] + (kStageEnds[1] - kStageEnds[0]) * static_cast<double>(fold + 1) / static_cast<double>(folds));
     }
     if (physics_errors.size() < kFewestTemplates) return unseen;
-    unseen.physics = grouped_quantile(physics_errors);
-    unseen.cost = grouped_quantile(cost_errors);
+    unseen.physics = unseen_quantile(physics_errors);
+    unseen.cost = unseen_quantile(cost_errors);
     return unseen;
 }
 

@@ -6,9 +6,11 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "config/model_config.hpp"
+#include "domain/plan_context.hpp"
 #include "models/query_time/executed_plan.hpp"
 #include "models/query_time/flat_predictor.hpp"
 #include "models/query_time/node_model.hpp"
@@ -34,14 +36,17 @@ std::uint64_t options_hash(const QueryTimeTraining& options);
 struct TrainedQueryTime {
     std::shared_ptr<const models::QueryTimeModel> physics;
     std::shared_ptr<const models::FlatModel> flat;
+    /// What the training plans told of databases whose context was not recorded. Not part of the payload.
+    std::vector<std::shared_ptr<const domain::PlanContext>> inferred;
 
+    /// An empty context (no relations) stands for the inferred one of the same database.
     [[nodiscard]] std::shared_ptr<const domain::Predictor> predictor(std::shared_ptr<const domain::PlanContext> context) const;
     /// Of the names of its inputs, for the registry.
     [[nodiscard]] std::uint64_t features_hash() const;
 };
 /// `invalid_input` without a usable plan, `cancelled` on a stop request. The same plans in the same order and the same options give the
-/// same bytes. Plans are expected to be prepared: times above zero.
-base::Result<TrainedQueryTime> train_query_time(std::span<const models::ExecutedPlan> plans, const QueryTimeTraining& options,
+/// same bytes. Plans are expected to be prepared: times above zero. Where their contexts are empty, what they tell themselves is used.
+base::Result<TrainedQueryTime> train_query_time(std::vector<models::ExecutedPlan> plans, const QueryTimeTraining& options,
                                                 const Progress& progress = {}, const std::stop_token& stop = {});
 /// The same as a step of `evaluate_folds`. `options` must outlive it.
 Fit query_time_fit(const QueryTimeTraining& options);

@@ -34,7 +34,7 @@ private:
     double ms_;
 };
 
-base::Result<PredictorIn> fit_mean(std::span<const ExecutedPlan> train, const Progress& progress, const std::stop_token&) {
+base::Result<PredictorIn> fit_mean(const std::vector<ExecutedPlan>& train, const Progress& progress, const std::stop_token&) {
     double sum = 0;
     for (const auto& plan : train) sum += plan.time_ms;
     if (progress) progress(0.5);
@@ -78,7 +78,7 @@ TEST(EvaluateFolds, ThreadsChangeNothing) {
 TEST(EvaluateFolds, NothingTestedIsTrainedOn) {
     const Data data;
     const auto done = evaluate_folds(data.plans, data.folds,
-                                     [](std::span<const ExecutedPlan> train, const Progress& progress, const std::stop_token& stop) {
+                                     [](const std::vector<ExecutedPlan>& train, const Progress& progress, const std::stop_token& stop) {
                                          std::set<std::string> groups;
                                          for (const auto& plan : train) groups.insert(plan.group);
                                          EXPECT_EQ(groups.size(), 6U);
@@ -105,7 +105,7 @@ TEST(EvaluateFolds, AKilledRunGoesOnWhereItWas) {
     if (child == 0) {
         int fitted = 0;
         (void)evaluate_folds(data.plans, data.folds,
-                             [&](std::span<const ExecutedPlan> train, const Progress& progress, const std::stop_token& stop) {
+                             [&](const std::vector<ExecutedPlan>& train, const Progress& progress, const std::stop_token& stop) {
                                  if (++fitted == 4) kill(getpid(), SIGKILL);
                                  return fit_mean(train, progress, stop);
                              },
@@ -116,7 +116,7 @@ TEST(EvaluateFolds, AKilledRunGoesOnWhereItWas) {
     ASSERT_EQ(waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFSIGNALED(status));
     std::atomic<int> fitted = 0;
-    const auto counted = [&](std::span<const ExecutedPlan> train, const Progress& progress, const std::stop_token& stop) {
+    const auto counted = [&](const std::vector<ExecutedPlan>& train, const Progress& progress, const std::stop_token& stop) {
         ++fitted;
         return fit_mean(train, progress, stop);
     };
@@ -166,12 +166,13 @@ TEST(EvaluateFolds, StopsAndKeepsWhatIsDone) {
     const Files files;
     std::stop_source stop;
     int fitted = 0;
-    const auto stopped = evaluate_folds(data.plans, data.folds,
-                                        [&](std::span<const ExecutedPlan> train, const Progress& progress, const std::stop_token& token) {
-                                            if (++fitted == 3) stop.request_stop();
-                                            return fit_mean(train, progress, token);
-                                        },
-                                        {.checkpoint = files / "folds", .stop = stop.get_token()});
+    const auto stopped =
+        evaluate_folds(data.plans, data.folds,
+                       [&](const std::vector<ExecutedPlan>& train, const Progress& progress, const std::stop_token& token) {
+                           if (++fitted == 3) stop.request_stop();
+                           return fit_mean(train, progress, token);
+                       },
+                       {.checkpoint = files / "folds", .stop = stop.get_token()});
     ASSERT_FALSE(stopped);
     EXPECT_EQ(stopped.error().kind, base::ErrorKind::cancelled);
     EXPECT_EQ(evaluate_folds(data.plans, data.folds, fit_mean, {.checkpoint = files / "folds"})->resumed, 3U);
@@ -179,7 +180,7 @@ TEST(EvaluateFolds, StopsAndKeepsWhatIsDone) {
 
 TEST(EvaluateFolds, TheFirstFoldsErrorIsReturned) {
     const Data data;
-    const auto failing = [](std::span<const ExecutedPlan> train, const Progress& progress,
+    const auto failing = [](const std::vector<ExecutedPlan>& train, const Progress& progress,
                             const std::stop_token& stop) -> base::Result<PredictorIn> {
         if (train.front().group == "q00") return base::unexpected(base::ErrorKind::internal, "no");
         return fit_mean(train, progress, stop);

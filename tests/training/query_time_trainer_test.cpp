@@ -122,6 +122,17 @@ TEST(FlatDesign, OddDataAreLearntFromOrRefused) {
     EXPECT_FALSE(of_strange->predictor(strange[0].context)->predict({}));
 }
 
+TEST(TrainQueryTime, WithoutAContextThePlansTellTheirOwn) {
+    auto plans = executed_scans(6, 20);
+    const auto model = *train_query_time(plans, flat_training());
+    EXPECT_EQ(model.inferred.size(), 1U);
+    EXPECT_FALSE(model.inferred.at(0)->relations.empty()) << "full scans show how large their tables are";
+    auto context = std::make_shared<domain::PlanContext>();
+    context->relations.push_back({"public", "t1", 5, 1, 0});
+    for (auto& plan : plans) plan.context = context;
+    EXPECT_TRUE(train_query_time(plans, flat_training())->inferred.empty());
+}
+
 TEST(FlatDesign, StopsWhenAsked) {
     std::stop_source stop;
     stop.request_stop();
