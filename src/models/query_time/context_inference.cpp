@@ -23,7 +23,7 @@ struct IndexUse {
     double most_rows = 0;  ///< the planner's, per look-up: of the least filtered scan
     struct Scan {
         double executions, cost, rows;
-        bool filtered, only;
+        bool filtered;
         double index_operators, filter_operators;
     };
     std::vector<Scan> scans;
@@ -63,10 +63,8 @@ void learn_full_scan(const std::vector<Operator>& operators, const Operator& op,
 }
 
 void learn_index_scan(const Operator& op, double executions, IndexUse& use) {
-    use.table = op.node->relation;
     if (op.partial || op.node->index_condition.find(" = ") == std::string::npos) return;
-    IndexUse::Scan scan{
-        executions, op.node->total_cost.value, op.node->rows, !op.node->filter.empty(), op.kind == OperatorKind::index_only_scan, 0, 0};
+    IndexUse::Scan scan{executions, op.node->total_cost.value, op.node->rows, !op.node->filter.empty(), 0, 0};
     ConditionWork index, filter;
     count_condition(op.node->index_condition, index);
     count_condition(op.node->filter, filter);
@@ -76,31 +74,74 @@ void learn_index_scan(const Operator& op, double executions, IndexUse& use) {
     if (use.scans.size() < 400) use.scans.push_back(scan);
 }
 
-}  // namespace
+/// What the scans' costs say of the order of the table along the index, 0..1.
+double correlation_of(const IndexUse& use, const domain::RelationFacts& table, const domain::IndexFacts& index,
+                      const domain::ServerFacts& server) {
+    std::vector<double> ordered_shares;
+    for (const auto& scan : use.scans) {
+        IndexScanCost cost{.index_tuples = index.tuples,
+                           .index_pages = index.pages,
+                           .height = static_cast<double>(index.height),
+                           .table_tuples = table.tuples,
+                           .table_pages = table.pages,
+                           .correlation2 = 0,
+                           .executions = scan.executions,
+                           .cache = static_cast<double>(server.effective_cache_size.value) / server.block_size,
+                           .index_operators = scan.index_operators,
+                           .filter_operators = scan.filter_operators,
+                           .unseen_share = 1,
+                           .server = &server};
+        const double tuples = std::max(scan.filtered ? use.most_rows : scan.rows, 1.0);
+        const double scattered = cost.of(tuples);
+        cost.correlation2 = 1;
+        const double ordered = cost.of(tuples);
+        if (scattered - ordered > 0.02 * scattered && scattered - ordered > 0.05)
+            ordered_shares.push_back(std::clamp((scattered - scan.cost) / (scattered - ordered), 0.0, 1.0));
+    }
+    constexpr double kUnknown = 0.5;
+    return ordered_shares.empty() ? kUnknown : std::sqrt(median(std::move(ordered_shares)));
+}
 
-domain::PlanContext infer_context(std::span<const ExecutedPlan> plans) {
-    domain::PlanContext context;
+Relations learn_relations(std::span<const ExecutedPlan> plans) {
     const domain::PlanContext nothing;
-    const auto& server = context.server;
     Relations relations;
-    Indexes indexes;
     std::vector<Operator> operators;
     for (const auto& plan : plans) {
         flatten(plan.plan, nothing, RowsFrom::actuals, operators);
         for (const auto& op : operators) {
-            const auto& node = *op.node;
-            if (!node.relation.empty()) {
-                auto& sizes = relations[node.relation];
-                if (op.kind == OperatorKind::seq_scan) learn_full_scan(operators, op, nothing, sizes);
-                if (!sizes.full) sizes.tuples = std::max(sizes.tuples, looked_at(op));
-            }
-            if (node.index.empty()) continue;
-            auto& use = indexes[node.index];
-            if (op.kind == OperatorKind::index_scan || op.kind == OperatorKind::index_only_scan)
-                learn_index_scan(op, planned_executions(operators, static_cast<std::size_t>(&op - operators.data()), nothing), use);
+            if (op.node->relation.empty()) continue;
+            auto& sizes = relations[op.node->relation];
+            if (op.kind == OperatorKind::seq_scan) learn_full_scan(operators, op, nothing, sizes);
+            if (!sizes.full) sizes.tuples = std::max(sizes.tuples, looked_at(op));
         }
     }
-    for (const auto& [name, sizes] : relations) {
+    return relations;
+}
+
+Indexes learn_indexes(std::span<const ExecutedPlan> plans, const domain::PlanContext& context) {
+    Indexes indexes;
+    std::vector<Operator> operators;
+    for (const auto& plan : plans) {
+        flatten(plan.plan, context, RowsFrom::actuals, operators);
+        for (std::size_t i = 0; i < operators.size(); ++i) {
+            const auto& op = operators[i];
+            if (op.node->index.empty()) continue;
+            auto& use = indexes[op.node->index];
+            if (op.kind == OperatorKind::index_scan) learn_index_scan(op, planned_executions(operators, i, context), use);
+            if (!op.node->relation.empty()) use.table = op.node->relation;
+            // A Bitmap Index Scan does not name its table; the heap scan above does.
+            for (int above = op.parent; use.table.empty() && above >= 0; above = operators[static_cast<std::size_t>(above)].parent)
+                use.table = operators[static_cast<std::size_t>(above)].node->relation;
+        }
+    }
+    return indexes;
+}
+
+}  // namespace
+
+domain::PlanContext infer_context(std::span<const ExecutedPlan> plans) {
+    domain::PlanContext context;
+    for (const auto& [name, sizes] : learn_relations(plans)) {
         if (!(sizes.tuples >= 1)) continue;
         domain::RelationFacts facts;
         facts.name = name;
@@ -110,7 +151,7 @@ domain::PlanContext infer_context(std::span<const ExecutedPlan> plans) {
         context.relations.push_back(facts);
     }
     context.sort();
-    for (const auto& [name, use] : indexes) {
+    for (const auto& [name, use] : learn_indexes(plans, context)) {
         const auto* table = context.find_relation(use.table);
         if (table == nullptr) continue;
         domain::IndexFacts facts;
@@ -119,29 +160,7 @@ domain::PlanContext infer_context(std::span<const ExecutedPlan> plans) {
         facts.tuples = table->tuples;
         facts.pages = std::ceil(table->tuples / 365) + 1;
         facts.height = static_cast<int>(std::clamp(std::ceil(std::log(facts.pages) / std::log(285.0)), 0.0, 9.0));
-        std::vector<double> ordered_shares;
-        for (const auto& scan : use.scans) {
-            IndexScanCost cost{.index_tuples = facts.tuples,
-                               .index_pages = facts.pages,
-                               .height = static_cast<double>(facts.height),
-                               .table_tuples = table->tuples,
-                               .table_pages = table->pages,
-                               .correlation2 = 0,
-                               .executions = scan.executions,
-                               .cache = static_cast<double>(server.effective_cache_size.value) / server.block_size,
-                               .index_operators = scan.index_operators,
-                               .filter_operators = scan.filter_operators,
-                               .unseen_share = 1,
-                               .server = &server};
-            if (scan.only) continue;
-            const double tuples = std::max(scan.filtered ? use.most_rows : scan.rows, 1.0);
-            const double scattered = cost.of(tuples);
-            cost.correlation2 = 1;
-            const double ordered = cost.of(tuples);
-            if (scattered - ordered > 0.02 * scattered && scattered - ordered > 0.05)
-                ordered_shares.push_back(std::clamp((scattered - scan.cost) / (scattered - ordered), 0.0, 1.0));
-        }
-        facts.correlation = ordered_shares.empty() ? 0.5 : std::sqrt(median(std::move(ordered_shares)));
+        facts.correlation = correlation_of(use, *table, facts, context.server);
         context.indexes.push_back(facts);
     }
     context.sort();

@@ -67,6 +67,16 @@ bool names_column_of(std::string_view condition, std::string_view alias) {
     return false;
 }
 
+/// Whether its index conditions name a column of another relation of the plan.
+bool is_looked_up(std::span<const Operator> operators, const Operator& scan) {
+    const auto& node = *scan.node;
+    const std::string_view condition = node.index_condition.empty() ? node.recheck_condition : node.index_condition;
+    if (condition.find('.') == std::string_view::npos) return false;
+    return std::any_of(operators.begin(), operators.end(), [&](const Operator& other) {
+        return !other.node->alias.empty() && other.node->alias != node.alias && names_column_of(condition, other.node->alias);
+    });
+}
+
 int workers_above(std::span<const Operator> operators, const Operator& op) {
     for (int i = op.parent; i >= 0; i = operators[static_cast<std::size_t>(i)].parent) {
         const auto& above = operators[static_cast<std::size_t>(i)];
@@ -111,7 +121,10 @@ double planned_executions(std::span<const Operator> operators, std::size_t scan,
         for (int other = outer; other < child; ++other) {
             const auto& source = operators[static_cast<std::size_t>(other)];
             if (source.node->alias.empty() || !names_column_of(operators[scan].node->index_condition, source.node->alias)) continue;
-            const double rows = std::max(source.node->rows, 1.0) * planner_divisor(operators, source, context);
+            double rows = std::max(source.node->rows, 1.0) * planner_divisor(operators, source, context);
+            // A scan that is itself looked up into counts with all the rows that its own filter leaves.
+            if (source.relation != nullptr && is_looked_up(operators, source))
+                rows = std::max(rows, source.relation->tuples * (source.node->filter.empty() ? 1 : 1 / 3.0));
             if (fewest == 0 || rows < fewest) fewest = rows;
         }
     }
