@@ -26,6 +26,7 @@
 #include "models/query_time/executed_plan.hpp"
 #include "models/query_time/node_model.hpp"
 #include "models/query_time/operators.hpp"
+#include "models/query_time/row_feedback.hpp"
 #include "training/data_set.hpp"
 #include "training/forest_trainer.hpp"
 #include "training/query_time_fit.hpp"
@@ -103,11 +104,12 @@ inline base::Result<models::Forest> flat_forest(std::span<const models::Executed
 }
 
 inline double physics_ms(const models::NodeModel& model, const models::ExecutedPlan& plan, const domain::PlanContext& context,
-                         models::RowsFrom from) {
+                         models::RowsFrom from, const models::RowFeedback* feedback = nullptr) {
     static thread_local std::vector<models::Operator> operators;
     static thread_local std::vector<models::Work> work;
     static thread_local std::vector<double> ms;
     models::flatten(plan.plan, context, from, operators);
+    if (feedback != nullptr) models::correct_rows(operators, context, *feedback, nullptr);
     models::count_work(operators, context, plan.conditions, {}, work);
     ms.resize(work.size());
     return models::operator_times(model, work, ms);
@@ -121,12 +123,14 @@ inline base::Result<void> leave_one_out(const std::string& left_out, std::span<c
     const auto context = std::make_shared<const domain::PlanContext>(models::infer_context(train));
     for (auto& plan : train) plan.context = context;
     ORRERY_ASSIGN(const auto physics, models::fit_node_model(train));
+    const auto rows = models::learn_rows(train);
     const auto cost = training::fit_cost(train);
     ORRERY_ASSIGN(const auto trees, flat_forest(train));
     for (const auto& plan : all) {
         if (plan.group != left_out) continue;
         errors.add("true rows", left_out, physics_ms(physics, plan, *context, models::RowsFrom::actuals), plan.time_ms);
         errors.add("planner's rows", left_out, physics_ms(physics, plan, *context, models::RowsFrom::estimates), plan.time_ms);
+        errors.add("corrected rows", left_out, physics_ms(physics, plan, *context, models::RowsFrom::estimates, &rows), plan.time_ms);
         errors.add("planner cost", left_out, cost.ms(plan.plan.root.total_cost.value), plan.time_ms);
         errors.add("flat XGBoost", left_out, std::exp(models::predict(trees, planned_features(plan.plan))), plan.time_ms);
     }
@@ -153,6 +157,8 @@ inline base::Result<void> measure_unseen_templates() {
     const auto figure = [&](const char* name, const char* design, double quantile) {
         print({name, errors.q(design, quantile), "q-error", how, "calibrated planner cost", errors.q("planner cost", quantile)});
     };
+    figure("predict.unseen_template_q50", "corrected rows", 0.5);
+    figure("predict.unseen_template_q95", "corrected rows", 0.95);
     figure("predict.unseen_template_true_rows_q50", "true rows", 0.5);
     figure("predict.unseen_template_true_rows_q95", "true rows", 0.95);
     figure("predict.unseen_template_planned_rows_q50", "planner's rows", 0.5);
