@@ -125,7 +125,9 @@ base::Result<Forest> decode_forest(base::ByteReader& in) {
         nodes.assign(in.count(kStoredNodeBytes), {});
         // Level by level, so where the children stand needs no telling.
         std::uint32_t next = 1;
-        for (BranchNode& node : nodes) {
+        for (std::uint32_t i = 0; i < nodes.size(); ++i) {
+            if (i == next) return not_a_tree("a node has no parent");
+            BranchNode& node = nodes[i];
             const std::uint32_t test = in.u32();
             const float number = in.f32();
             node.cover = in.f32();
