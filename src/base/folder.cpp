@@ -91,6 +91,29 @@ int write_and_sync(int file, std::string_view bytes) {
     return fsync(file) == 0 ? 0 : errno;
 }
 
+/// The bytes, safe on disk, in a new file beside `path` with the mode of the one there.
+Result<fs::path> write_neighbour(const fs::path& path, std::string_view bytes) {
+    static std::atomic<std::uint64_t> count{0};
+    fs::path neighbour = path;
+    neighbour += fmt::format(".{}.{}.tmp", getpid(), ++count);
+    const std::string failed = fmt::format("cannot write {}", path.string());
+    const OpenFile file(open(neighbour.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (file.get() < 0) return system_error(failed, errno);
+    struct stat before {};
+    if (stat(path.c_str(), &before) == 0) (void)!fchmod(file.get(), before.st_mode & 07777);
+    if (const int code = write_and_sync(file.get(), bytes); code != 0) {
+        unlink(neighbour.c_str());
+        return system_error(failed, code);
+    }
+    return neighbour;
+}
+
+void sync_folder_of(const fs::path& path) {
+    const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    const OpenFile directory(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() >= 0) (void)!fsync(directory.get());
+}
+
 }  // namespace
 
 Result<TemporaryFolder> TemporaryFolder::create(const std::string& purpose, const std::optional<UserAccount>& account) {
@@ -154,27 +177,24 @@ Result<std::string> read_file(const fs::path& path) {
 }
 
 Result<void> write_file(const fs::path& path, std::string_view bytes) {
-    static std::atomic<std::uint64_t> count{0};
-    fs::path neighbour = path;
-    neighbour += fmt::format(".{}.{}.tmp", getpid(), ++count);
-    const std::string failed = fmt::format("cannot write {}", path.string());
-    int code = 0;
-    {
-        const OpenFile file(open(neighbour.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-        if (file.get() < 0) return system_error(failed, errno);
-        struct stat before {};
-        if (stat(path.c_str(), &before) == 0) (void)!fchmod(file.get(), before.st_mode & 07777);
-        code = write_and_sync(file.get(), bytes);
-    }
-    if (code == 0 && rename(neighbour.c_str(), path.c_str()) != 0) code = errno;
-    if (code != 0) {
+    ORRERY_ASSIGN(const auto neighbour, write_neighbour(path, bytes));
+    if (rename(neighbour.c_str(), path.c_str()) != 0) {
+        const int code = errno;
         unlink(neighbour.c_str());
-        return system_error(failed, code);
+        return system_error(fmt::format("cannot write {}", path.string()), code);
     }
-    const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-    const OpenFile directory(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() >= 0) (void)!fsync(directory.get());
+    sync_folder_of(path);
     return {};
+}
+
+Result<bool> write_new_file(const fs::path& path, std::string_view bytes) {
+    ORRERY_ASSIGN(const auto neighbour, write_neighbour(path, bytes));
+    const int code = link(neighbour.c_str(), path.c_str()) == 0 ? 0 : errno;
+    unlink(neighbour.c_str());
+    if (code == EEXIST) return false;
+    if (code != 0) return system_error(fmt::format("cannot write {}", path.string()), code);
+    sync_folder_of(path);
+    return true;
 }
 
 }  // namespace orrery::base

@@ -35,6 +35,8 @@ Result<std::filesystem::path> state_folder();
 Result<std::string> read_file(const std::filesystem::path& path);
 /// Writes to a neighbour, fsyncs and renames: readers see the old bytes or the new, never half.
 Result<void> write_file(const std::filesystem::path& path, std::string_view bytes);
+/// The same where nothing is yet; false, and nothing written, when the path is taken.
+Result<bool> write_new_file(const std::filesystem::path& path, std::string_view bytes);
 
 /// A small child process that outlives us just long enough to clean up: when this process ends in any way, SIGKILL
 /// included, it stops the postmasters told to it (SIGQUIT, then SIGKILL) and removes the folders told to it: whole when they are named

@@ -26,6 +26,8 @@ using base::unexpected;
 
 // A random forest is fitted in pieces of so many trees, to hear a stop request in between.
 constexpr int kForestPiece = 25;
+// As many as a tree of so many nodes can have.
+constexpr int kLeavesMax = static_cast<int>(models::kForestTreeNodesMax / 2 + 1);
 
 Result<void> checked(int status, std::string_view doing) {
     if (status == 0) return {};
@@ -84,7 +86,7 @@ Result<void> check(const ForestOptions& options) {
     };
     const auto share = [](double value) { return value > 0 && value <= 1; };
     if (options.trees < 1 || options.trees > 10'000) return refuse("number of trees", "1 to 10000");
-    if (options.depth < 1 || options.depth > 15) return refuse("depth", "1 to 15");
+    if (options.depth < 1 || options.depth > 16) return refuse("depth", "1 to 16");
     if (options.leaves < 2 || options.leaves > 4096) return refuse("number of leaves", "2 to 4096");
     if (options.bins < 2 || options.bins > 1024) return refuse("number of bins", "2 to 1024");
     if (!share(options.learning_rate)) return refuse("learning rate", "above 0 and at most 1");
@@ -146,7 +148,7 @@ Settings settings_of(const ForestOptions& options, float start) {
         {"base_score", fmt::format("{}", start)},
         {"seed_per_iteration", "true"},
         {"grow_policy", leaf_wise ? "lossguide" : "depthwise"},
-        {"max_leaves", std::to_string(leaf_wise ? options.leaves : 0)},
+        {"max_leaves", std::to_string(leaf_wise ? options.leaves : kLeavesMax)},
         // Leaf-wise trees may grow deeper where it pays, but not without end: the walk of each costs its depth.
         {"max_depth", std::to_string(leaf_wise ? 2 * options.depth : options.depth)},
         {"eta", number(forest ? 1 : options.learning_rate)},

@@ -37,13 +37,17 @@ struct StoredModel {
 };
 base::Result<StoredModel> decode_model(std::string_view bytes);
 
+/// Larger files are refused, written or read.
+inline constexpr std::size_t kModelBytesMax = std::size_t{256} << 20;
+
 /// A folder of model files. Safe for several processes: files are written whole and renamed, versions are taken by exclusive creation,
 /// the version in use is one small file replaced at once. A full disk or a killed process leaves the old state.
 class Registry {
 public:
     static base::Result<Registry> open(const std::filesystem::path& folder);
 
-    /// Stores a new version, not in use yet. Returns the record with its version.
+    /// Stores a new version, not in use yet. Returns the record with its version. Numbers only grow: one that was ever in use is not
+    /// given again, even when its file is gone.
     base::Result<ModelRecord> add(ModelRecord record, std::string_view payload);
     /// Of one kind and scope, or of all where empty; oldest first. Damaged files are named in `damaged`, the others listed.
     base::Result<std::vector<ModelRecord>> list(std::string_view kind, std::string_view scope,
@@ -51,8 +55,9 @@ public:
     base::Result<StoredModel> load(std::string_view kind, std::string_view scope, std::int64_t version) const;
     /// The version in use; nothing when none was promoted.
     base::Result<std::optional<std::int64_t>> current(std::string_view kind, std::string_view scope) const;
+    /// Takes a version into use that exists and can be read. Refused when it is damaged.
     base::Result<void> promote(std::string_view kind, std::string_view scope, std::int64_t version);
-    /// Back to the version that was in use before; returns it. `missing_object` when there was none.
+    /// Back to the version that was in use before and can still be read; returns it. `missing_object` when there is none.
     base::Result<std::int64_t> roll_back(std::string_view kind, std::string_view scope);
     /// The model in use, its features checked: `missing_object` with the training command as its hint, or `unsupported` when it was
     /// trained for other inputs.
@@ -60,6 +65,7 @@ public:
 
 private:
     explicit Registry(std::filesystem::path folder) : folder_(std::move(folder)) {}
+    [[nodiscard]] std::filesystem::path place_of(std::string_view kind, std::string_view scope) const;
     std::filesystem::path folder_;
 };
 

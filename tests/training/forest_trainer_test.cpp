@@ -179,7 +179,7 @@ TEST(ForestTrainer, RefusesWhatCannotBeLearntFrom) {
     Table wide{.columns = 2000, .values = std::vector<float>(2000), .labels = {1}};
     EXPECT_EQ(train_forest(wide, {}).error().kind, base::ErrorKind::unsupported);
     for (const ForestOptions& options :
-         {ForestOptions{.trees = 0}, ForestOptions{.depth = 0}, ForestOptions{.depth = 16}, ForestOptions{.leaves = 1},
+         {ForestOptions{.trees = 0}, ForestOptions{.depth = 0}, ForestOptions{.depth = 17}, ForestOptions{.leaves = 1},
           ForestOptions{.bins = 1}, ForestOptions{.learning_rate = 0}, ForestOptions{.learning_rate = std::nan("")},
           ForestOptions{.l2 = -1}, ForestOptions{.row_sample = 0}, ForestOptions{.column_sample = 1.5},
           ForestOptions{.huber_slope = std::nan("")}})
