@@ -192,7 +192,7 @@ inline base::Result<void> measure_forecast() {
     const auto real_count = real.size();
     if (real.empty()) fmt::print(stderr, "forecast: {} is not there, only generated series are forecast\n", folder.string());
     std::move(real.begin(), real.end(), std::back_inserter(series));
-    std::vector<double> both, real, next_hour, next_hours, next_day;
+    std::vector<double> both, real_both, next_hour, next_hours, next_day;
     ForecastErrors hour, hours, day;
     const base::Stopwatch watch(base::system_clock());
     for (std::size_t i = 0; i < series.size(); ++i) {
@@ -204,7 +204,7 @@ inline base::Result<void> measure_forecast() {
         next_hours.push_back(errors.hours.ratio());
         next_day.push_back(errors.day.ratio());
         both.push_back((next_hour.back() + next_hours.back()) / 2);
-        if (i + real_count >= series.size()) real.push_back(both.back());
+        if (i + real_count >= series.size()) real_both.push_back(both.back());
         hour.add(errors.hour);
         hours.add(errors.hours);
         day.add(errors.day);
@@ -220,7 +220,7 @@ inline base::Result<void> measure_forecast() {
              "over {} series ({} real: questions, answers, badges, users, links of a site; alone {:.2f}); one hour ahead {:.2f}, each hour "
              "of the day ahead {:.2f}, the day's sum {:.2f}; 90 % intervals hold {:.1f} %, {:.1f} % and {:.1f} %; {:.1f} ms for a forecast "
              "from {} weeks",
-             series.size(), real_count, base::median(real), base::median(next_hour), base::median(next_hours), base::median(next_day),
+             series.size(), real_count, base::median(real_both), base::median(next_hour), base::median(next_hours), base::median(next_day),
              hour.inside_percent(), hours.inside_percent(), day.inside_percent(), each_ms, kForecastLearned / kForecastWeek),
          .peer = "seasonal naive",
          .peer_value = 1});
