@@ -169,7 +169,7 @@ void add_lab(CLI::App& app, Invocation& invocation) {
 
     auto* up_command = command->add_subcommand("up", "Make a cluster, fill it, print its URI; it stays up until lab down");
     auto request = std::make_shared<engine::LabRequest>();
-    up_command->add_option("--workload", request->workload, "shop or tpch")->type_name("NAME")->capture_default_str();
+    up_command->add_option("workload,--workload", request->workload, "shop, tpch or star")->type_name("NAME")->capture_default_str();
     up_command->add_option("--scale", request->scale, "Scale of the data")->check(CLI::Range(0.0001, 1000.0))->option_text("N=1");
     up_command->add_option("--seed", request->seed, "Seed of the data")->type_name("N")->capture_default_str();
     up_command->add_option("--dir", request->folder, "Where to put it; empty or new")->type_name("DIR");

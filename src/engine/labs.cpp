@@ -8,7 +8,6 @@
 #include "base/log.hpp"
 #include "lab/load_driver.hpp"
 #include "lab/shop.hpp"
-#include "lab/tpch.hpp"
 #include "pg/session.hpp"
 
 namespace orrery::engine {
@@ -35,7 +34,8 @@ base::Result<LabLoadReport> load_shop_lab(const Context& context, const LabLoadR
     return LabLoadReport{lab.id, report.executed(), report.failed(), report.shed(), report.seconds};
 }
 
-base::Result<LabLoadReport> load_tpch_lab(const Context& context, const LabLoadRequest& request, const lab::LabInfo& lab) {
+/// One query after the other, with parameters of their own in each round.
+base::Result<LabLoadReport> load_query_lab(const Context& context, const LabLoadRequest& request, const lab::LabInfo& lab) {
     pg::SessionOptions options;
     options.application = "lab";
     options.safe_settings = false;
@@ -45,10 +45,11 @@ base::Result<LabLoadReport> load_tpch_lab(const Context& context, const LabLoadR
     const base::Stopwatch watch(*context.clock);
     const double total = std::chrono::duration<double>(request.duration).count();
     base::Progress progress("load " + lab.id, total);
-    while (watch.seconds() < total && !context.stop.stop_requested()) {
-        for (const auto& query : lab::tpch_queries()) {
+    const auto templates = lab_templates(lab, request.seed);
+    for (int round = 0; watch.seconds() < total && !context.stop.stop_requested(); ++round) {
+        for (const auto& query : templates) {
             if (watch.seconds() >= total || context.stop.stop_requested()) break;
-            if (const auto answer = session.query(query.sql))
+            if (const auto answer = session.query(query.text(round)))
                 ++report.executed;
             else
                 ++report.failed;
@@ -77,7 +78,16 @@ base::Result<lab::LabInfo> running_lab(const std::string& which) {
 
 base::Result<LabLoadReport> lab_load(const Context& context, const LabLoadRequest& request) {
     ORRERY_ASSIGN(const auto lab, running_lab(request.lab));
-    return lab.workload == lab::LabWorkload::shop ? load_shop_lab(context, request, lab) : load_tpch_lab(context, request, lab);
+    return lab.workload == lab::LabWorkload::shop ? load_shop_lab(context, request, lab) : load_query_lab(context, request, lab);
+}
+
+std::vector<lab::StatementTemplate> lab_templates(const lab::LabInfo& lab, std::uint64_t seed) {
+    switch (lab.workload) {
+        case lab::LabWorkload::shop: return lab::shop_templates(lab::make_shop({lab.seed, lab.scale, lab.reference}), seed);
+        case lab::LabWorkload::tpch: return lab::tpch_templates(lab.scale, seed);
+        case lab::LabWorkload::star: return lab::star_templates(lab.scale, seed);
+    }
+    return {};
 }
 
 base::Result<lab::LabInfo> lab_up(const Context& context, const LabRequest& request) {

@@ -101,10 +101,7 @@ base::Result<RecordedWorkload> workload_of_files(const std::string& path) {
 RecordedWorkload workload_of_lab(const lab::LabInfo& lab, std::uint64_t seed) {
     RecordedWorkload workload;
     workload.name = fmt::format("{} {} {}", to_string(lab.workload), lab.scale, lab.seed);
-    if (lab.workload == lab::LabWorkload::shop)
-        workload.templates = lab::shop_templates(lab::make_shop({lab.seed, lab.scale, lab.reference}), seed);
-    else
-        workload.templates = lab::tpch_templates(lab.scale, seed);
+    workload.templates = lab_templates(lab, seed);
     for (auto& statement : workload.templates) analyze(statement);
     return workload;
 }

@@ -14,6 +14,7 @@
 #include "base/random.hpp"
 #include "lab/ground_truth.hpp"
 #include "lab/shop.hpp"
+#include "lab/star.hpp"
 #include "lab/tpch.hpp"
 #include "pg/session.hpp"
 
@@ -115,8 +116,12 @@ bool chosen(const LabInfo& lab, const std::string& which) {
 }
 
 std::map<std::string, std::string> settings_for(const LabOptions& options) {
-    if (options.workload == LabWorkload::shop) return shop_settings();
-    return tpch_settings();
+    switch (options.workload) {
+        case LabWorkload::shop: return shop_settings();
+        case LabWorkload::tpch: return tpch_settings();
+        case LabWorkload::star: return star_settings();
+    }
+    return {};
 }
 
 base::Result<void> fill(LabInfo& lab, const LabOptions& options, const pg::PrivateCluster& cluster, const std::stop_token& stop) {
@@ -137,6 +142,8 @@ base::Result<void> fill(LabInfo& lab, const LabOptions& options, const pg::Priva
         tpch.foreign_keys = options.foreign_keys.value_or(false);
         return load_tpch(tpch, lab.uri, stop);
     }
+    if (lab.workload == LabWorkload::star)
+        return load_star({options.scale, options.seed, options.connections, options.foreign_keys.value_or(false)}, lab.uri, stop);
     const Shop shop = make_shop({options.seed, options.scale, lab.reference});
     ORRERY_TRY(load_shop(shop, lab.uri, {options.connections, options.foreign_keys.value_or(true)}, stop));
     lab.truth_file = cluster.folder() / "truth.json";
@@ -146,13 +153,19 @@ base::Result<void> fill(LabInfo& lab, const LabOptions& options, const pg::Priva
 }  // namespace
 
 std::string_view to_string(LabWorkload workload) {
-    return workload == LabWorkload::shop ? "shop" : "tpch";
+    switch (workload) {
+        case LabWorkload::shop: return "shop";
+        case LabWorkload::tpch: return "tpch";
+        case LabWorkload::star: return "star";
+    }
+    return "";
 }
 
 base::Result<LabWorkload> lab_workload_from(std::string_view text) {
-    for (const auto workload : {LabWorkload::shop, LabWorkload::tpch})
+    for (const auto workload : {LabWorkload::shop, LabWorkload::tpch, LabWorkload::star})
         if (to_string(workload) == text) return workload;
-    return base::unexpected(base::ErrorKind::invalid_input, fmt::format("there is no workload \"{}\"", text), "", "Choose shop or tpch.");
+    return base::unexpected(base::ErrorKind::invalid_input, fmt::format("there is no workload \"{}\"", text), "",
+                            "Choose shop, tpch or star.");
 }
 
 base::Result<LabInfo> lab_up(const LabOptions& options, const std::stop_token& stop) {

@@ -15,7 +15,7 @@
 /// Labs: private clusters with a generated workload that stay up until they are taken down.
 namespace orrery::lab {
 
-enum class LabWorkload { shop, tpch };
+enum class LabWorkload { shop, tpch, star };
 std::string_view to_string(LabWorkload workload);
 base::Result<LabWorkload> lab_workload_from(std::string_view text);
 
@@ -26,7 +26,7 @@ struct LabOptions {
     std::filesystem::path folder;      ///< empty = a new one among Orrery's files; else an empty or a new folder
     std::filesystem::path registry;    ///< where labs are recorded; empty = the state folder
     int connections = 2;               ///< that load the data
-    std::optional<bool> foreign_keys;  ///< nothing: those of a shop, none for TPC-H
+    std::optional<bool> foreign_keys;  ///< nothing: those of a shop, none for the others
 };
 
 struct LabInfo {
@@ -37,7 +37,7 @@ struct LabInfo {
     base::WallTime reference{};  ///< what the shop's data leads up to; with scale and seed it makes the same shop again
     std::filesystem::path folder;
     std::string uri;
-    std::filesystem::path truth_file;  ///< ground truth of a shop; empty for TPC-H
+    std::filesystem::path truth_file;  ///< ground truth of a shop; empty for the others
     bool running = false;              ///< filled in when read
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/random.hpp"
 #include "domain/catalog.hpp"
+#include "lab/star.hpp"
 #include "lab/tpch.hpp"
 #include "lab/value.hpp"
 
@@ -75,6 +76,19 @@ std::vector<StatementTemplate> tpch_templates(double scale, std::uint64_t seed) 
         made.name = fmt::format("q{:02}", query.number);
         made.text = [scale, seed, place = templates.size()](int draw) {
             return tpch_queries({base::stable_hash(std::to_string(draw), seed), scale})[place].sql;
+        };
+        templates.push_back(std::move(made));
+    }
+    return templates;
+}
+
+std::vector<StatementTemplate> star_templates(double scale, std::uint64_t seed) {
+    std::vector<StatementTemplate> templates;
+    for (const auto& query : star_queries(scale, seed)) {
+        StatementTemplate made;
+        made.name = query.name;
+        made.text = [scale, seed, place = templates.size()](int draw) {
+            return star_queries(scale, base::stable_hash(std::to_string(draw), seed))[place].sql;
         };
         templates.push_back(std::move(made));
     }

@@ -30,5 +30,7 @@ std::string bind_literals(std::string_view sql, std::span<const domain::SqlParam
 std::vector<StatementTemplate> shop_templates(const Shop& shop, std::uint64_t seed);
 /// TPC-H's queries, "q01" to "q22", with parameters by the specification's rules.
 std::vector<StatementTemplate> tpch_templates(double scale, std::uint64_t seed);
+/// The star schema's queries.
+std::vector<StatementTemplate> star_templates(double scale, std::uint64_t seed);
 
 }  // namespace orrery::lab

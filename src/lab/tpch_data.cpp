@@ -64,6 +64,23 @@ void append_address(std::string& out, Random& random) {
     for (std::int64_t i = 0; i < length; ++i) out += kLetters[static_cast<std::size_t>(random.next() % kLetters.size())];
 }
 
+/// What suppliers and customers share: key, name, address, nation, phone and balance.
+void append_party(std::string& out, std::string_view name, std::int64_t key, Random& random) {
+    const auto nation = random.integer(0, 24);
+    append_integer(out, key);
+    tab(out);
+    append_nine_digits(out, name, key);
+    tab(out);
+    append_address(out, random);
+    tab(out);
+    append_integer(out, nation);
+    tab(out);
+    append_phone(out, nation, random);
+    tab(out);
+    append_cents(out, random.integer(-99'999, 999'999));
+    tab(out);
+}
+
 std::int64_t retail_cents(std::int64_t part) {
     return 90'000 + part / 10 % 20'001 + 100 * (part % 1000);
 }
@@ -177,19 +194,7 @@ void TpchData::State::append_nation(std::string& out, std::int64_t row, Random& 
 }
 
 void TpchData::State::append_supplier(std::string& out, std::int64_t key, Random& random) const {
-    const auto nation = random.integer(0, 24);
-    append_integer(out, key);
-    tab(out);
-    append_nine_digits(out, "Supplier#", key);
-    tab(out);
-    append_address(out, random);
-    tab(out);
-    append_integer(out, nation);
-    tab(out);
-    append_phone(out, nation, random);
-    tab(out);
-    append_cents(out, random.integer(-99'999, 999'999));
-    tab(out);
+    append_party(out, "Supplier#", key, random);
     const auto start = out.size();
     append_comment(out, 25, 100, random);
     // Five of each ten thousand have complaints in their comment, and as many recommendations, at a random place.
@@ -259,19 +264,7 @@ void TpchData::State::append_suppliers_of_part(std::string& out, std::int64_t pa
 }
 
 void TpchData::State::append_customer(std::string& out, std::int64_t key, Random& random) const {
-    const auto nation = random.integer(0, 24);
-    append_integer(out, key);
-    tab(out);
-    append_nine_digits(out, "Customer#", key);
-    tab(out);
-    append_address(out, random);
-    tab(out);
-    append_integer(out, nation);
-    tab(out);
-    append_phone(out, nation, random);
-    tab(out);
-    append_cents(out, random.integer(-99'999, 999'999));
-    tab(out);
+    append_party(out, "Customer#", key, random);
     out += pick(kTpchSegments, random);
     tab(out);
     append_comment(out, 29, 116, random);

@@ -2,11 +2,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 #include <utility>
 
 #include "base/random.hpp"
+#include "lab/query_text.hpp"
 #include "lab/tpch.hpp"
 #include "lab/tpch_words.hpp"
 
@@ -306,7 +306,7 @@ GROUP BY cntrycode
 ORDER BY cntrycode)"},
 }};
 
-using Parameters = std::map<std::string, std::string>;
+using Parameters = QueryParameters;
 
 std::string fraction_text(double scale) {
     return fmt::format("{:.10f}", 0.0001 / scale);
@@ -421,16 +421,6 @@ std::array<Parameters, 22> drawn_parameters(std::uint64_t seed, double scale) {
         {{"nation", draw.nation_name()}},
         {{"codes", fmt::format("'{}'", fmt::join(draw.different(7, 10, 34), "', '"))}},
     }};
-}
-
-std::string substitute(std::string_view text, const Parameters& parameters) {
-    std::string sql(text);
-    for (const auto& [name, value] : parameters) {
-        const std::string placeholder = ":" + name;
-        for (std::size_t at = 0; (at = sql.find(placeholder, at)) != std::string::npos; at += value.size())
-            sql.replace(at, placeholder.size(), value);
-    }
-    return sql;
 }
 
 }  // namespace

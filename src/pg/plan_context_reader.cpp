@@ -69,7 +69,7 @@ base::Result<void> read_server(domain::SqlSession& session, domain::PlanContext&
 /// The planner takes the file's pages and pg_class's rows a page.
 double tuples_now(double reltuples, double relpages, double pages) {
     if (reltuples < 0) return 0;
-    return relpages > 0 ? reltuples / relpages * pages : reltuples;
+    return relpages > 0 ? std::round(reltuples / relpages * pages) : reltuples;
 }
 
 base::Result<void> read_relations(domain::SqlSession& session, domain::PlanContext& context) {
