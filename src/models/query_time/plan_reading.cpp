@@ -166,6 +166,15 @@ std::uint64_t query_time_features_hash() {
     return hash;
 }
 
+std::uint64_t node_model_hash() {
+    static const std::uint64_t hash = [] {
+        std::uint64_t h = base::stable_hash("node");
+        for (const auto term : work_term_names()) h = base::stable_hash(term, h);
+        return h;
+    }();
+    return hash;
+}
+
 base::Result<void> read_plan(const NodeModel& nodes, const RowFeedback& rows, const domain::PlanContext& context,
                              const domain::PlanQuestion& question, bool with_features, PlanReading& out) {
     if (question.plan == nullptr || !std::isfinite(question.plan->root.total_cost.value))

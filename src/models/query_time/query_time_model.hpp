@@ -56,6 +56,8 @@ domain::Fingerprint template_key(std::string_view group);
 /// Names of the residual trees' inputs, by position. Their hash is what the registry checks.
 std::span<const std::string> residual_feature_names();
 std::uint64_t query_time_features_hash();
+/// The same for a node model on its own, of kind "node": the names of its kinds of work.
+std::uint64_t node_model_hash();
 
 void encode(const QueryTimeModel& model, base::ByteWriter& out);
 base::Result<QueryTimeModel> decode_query_time_model(base::ByteReader& in);
