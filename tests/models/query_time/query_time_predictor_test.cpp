@@ -1,0 +1,245 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "models/query_time/query_time_model.hpp"
+
+namespace orrery::models {
+namespace {
+
+using domain::PredictionRoute;
+
+domain::PlanNode seq_scan(std::string relation, double rows, double cost) {
+    domain::PlanNode node;
+    node.type = "Seq Scan";
+    node.relation = node.alias = std::move(relation);
+    node.filter = "(total > 10)";
+    node.rows = rows;
+    node.width = 16;
+    node.total_cost = base::PlannerCost(cost);
+    return node;
+}
+
+/// Hash join of two scans below an aggregate.
+domain::Plan joined() {
+    auto hash = seq_scan("customers", 1000, 25);
+    hash.parent_relationship = "Outer";
+    domain::PlanNode build;
+    build.type = "Hash";
+    build.parent_relationship = "Inner";
+    build.rows = 1000;
+    build.width = 16;
+    build.startup_cost = build.total_cost = base::PlannerCost(25);
+    build.children = {hash};
+    domain::PlanNode join;
+    join.type = "Hash Join";
+    join.join_type = "Inner";
+    join.hash_condition = "(o.customer_id = c.id)";
+    join.rows = 50'000;
+    join.width = 24;
+    join.total_cost = base::PlannerCost(2000);
+    auto outer = seq_scan("orders", 50'000, 1200);
+    outer.parent_relationship = "Outer";
+    join.children = {outer, build};
+    join.parent_relationship = "Outer";
+    domain::Plan plan;
+    plan.root.type = "Aggregate";
+    plan.root.strategy = "Plain";
+    plan.root.rows = 1;
+    plan.root.width = 8;
+    plan.root.total_cost = base::PlannerCost(2100);
+    plan.root.children = {join};
+    return plan;
+}
+
+std::shared_ptr<const domain::PlanContext> context() {
+    auto facts = std::make_shared<domain::PlanContext>();
+    facts->relations = {{"public", "customers", 1000, 15, 0}, {"public", "orders", 50'000, 700, 0}};
+    return facts;
+}
+
+/// One split on the first input (the physics' own time): 0.5 below the threshold, `above` beyond.
+Forest one_split(float threshold, float above) {
+    Forest forest;
+    forest.features = static_cast<std::uint32_t>(residual_feature_names().size());
+    forest.roots = {0};
+    forest.nodes = {{.threshold = threshold, .left = 1, .feature = 0, .missing_left = true, .cover = 10},
+                    {.threshold = 0.5F, .left = 0, .feature = 0, .missing_left = true, .cover = 5},
+                    {.threshold = above, .left = 0, .feature = 0, .missing_left = true, .cover = 5}};
+    return forest;
+}
+
+QueryTimeModel untrained() {
+    QueryTimeModel model;
+    model.nodes = factory_node_model();
+    return model;
+}
+
+TemplateTimes times_of(std::string_view name, double executions, bool steady) {
+    return {.key = template_key(name).value,
+            .executions = executions,
+            .log_median = std::log(40.0),
+            .log_low = std::log(30.0),
+            .log_high = std::log(60.0),
+            .trees_spread = 0.2,
+            .steady = steady,
+            .shapes = {joined().shape_hash()}};
+}
+
+domain::TimeExplanation explained(QueryTimeModel model, const domain::Plan& plan, std::string_view name) {
+    const QueryTimePredictor predictor(std::make_shared<QueryTimeModel>(std::move(model)), context());
+    auto answer = predictor.explain({.plan = &plan, .fingerprint = template_key(name)});
+    EXPECT_TRUE(answer) << (answer ? "" : answer.error().to_text());
+    return answer ? *answer : domain::TimeExplanation{};
+}
+
+double sum(const std::vector<domain::TimeShare>& shares) {
+    return std::accumulate(shares.begin(), shares.end(), 0.0, [](double total, const auto& share) { return total + share.ms; });
+}
+
+TEST(QueryTimePredictor, AnUnknownTemplateIsPricedByPhysicsAlone) {
+    const auto plan = joined();
+    auto model = untrained();
+    model.residual = one_split(0, 3);
+    model.templates = {times_of("another", 100, true)};
+    const auto answer = explained(model, plan, "unknown");
+    EXPECT_EQ(answer.prediction.route, PredictionRoute::physics);
+    PlanReading reading;
+    ASSERT_TRUE(read_plan(model.nodes, model.rows, *context(), {.plan = &plan}, false, reading));
+    EXPECT_DOUBLE_EQ(answer.prediction.ms, reading.physics_ms);
+    EXPECT_GT(answer.prediction.ms, 0.5);
+    EXPECT_LT(answer.prediction.ms, 500);
+    EXPECT_LT(answer.prediction.low_ms, answer.prediction.ms);
+    EXPECT_GT(answer.prediction.high_ms, answer.prediction.ms);
+}
+
+TEST(QueryTimePredictor, TreesCorrectTemplatesThatTheyLearntFrom) {
+    const auto plan = joined();
+    auto model = untrained();
+    const double physics = explained(model, plan, "q").prediction.ms;
+    model.residual = one_split(static_cast<float>(std::log(physics)) - 1, 0.25F);
+    model.templates = {times_of("q", 10, true)};  // too few for its own times
+    const auto answer = explained(model, plan, "q");
+    EXPECT_EQ(answer.prediction.route, PredictionRoute::residual);
+    EXPECT_NEAR(answer.prediction.ms, physics * std::exp(0.25), physics * 1e-6);
+    EXPECT_NEAR(answer.prediction.high_ms / answer.prediction.ms, std::exp(0.2), 1e-9);
+    model.templates.front().executions = 2;
+    EXPECT_EQ(explained(model, plan, "q").prediction.route, PredictionRoute::physics);
+}
+
+TEST(QueryTimePredictor, ASteadyTemplateSpeaksForItself) {
+    auto plan = joined();
+    auto model = untrained();
+    model.templates = {times_of("q", 50, true)};
+    const auto answer = explained(model, plan, "q").prediction;
+    EXPECT_EQ(answer.route, PredictionRoute::recent_times);
+    EXPECT_NEAR(answer.ms, 40, 1e-9);
+    EXPECT_NEAR(answer.low_ms, 30, 1e-9);
+    EXPECT_NEAR(answer.high_ms, 60, 1e-9);
+    // With another plan its past says nothing.
+    plan.root.children.front().type = "Merge Join";
+    EXPECT_EQ(explained(model, plan, "q").prediction.route, PredictionRoute::physics);
+}
+
+TEST(QueryTimePredictor, WorkThatThePlanDoesNotShowIsPricedByItsCost) {
+    domain::Plan plan;
+    plan.root.type = "Foreign Scan";
+    plan.root.relation = "elsewhere";
+    plan.root.rows = 10;
+    plan.root.total_cost = base::PlannerCost(1000);
+    auto model = untrained();
+    model.cost = {.intercept = std::log(0.02), .slope = 1};
+    const auto answer = explained(model, plan, "q").prediction;
+    EXPECT_EQ(answer.route, PredictionRoute::calibrated_cost);
+    EXPECT_NEAR(answer.ms, 20, 1e-6);
+}
+
+TEST(QueryTimePredictor, SharesSumToThePredictionOnEveryRoute) {
+    const auto plan = joined();
+    auto model = untrained();
+    const double physics = explained(model, plan, "q").prediction.ms;
+    for (const auto& [executions, steady, trees] : {std::tuple{0.0, false, false}, {10.0, false, true}, {50.0, true, true}}) {
+        model.residual = trees ? one_split(static_cast<float>(std::log(physics)) + 1, -2) : Forest{};
+        model.templates = executions > 0 ? std::vector{times_of("q", executions, steady)} : std::vector<TemplateTimes>{};
+        const auto answer = explained(model, plan, "q");
+        EXPECT_NEAR(answer.base_ms + sum(answer.features), answer.prediction.ms, 1e-6) << domain::to_string(answer.prediction.route);
+        EXPECT_NEAR(answer.base_ms + sum(answer.operators), answer.prediction.ms, 1e-6) << domain::to_string(answer.prediction.route);
+        ASSERT_EQ(answer.operators.size(), 5U);
+        EXPECT_EQ(answer.operators[2].name, "Seq Scan on orders");
+    }
+}
+
+TEST(QueryTimePredictor, RowsThatWereSeenReplaceEstimates) {
+    const auto plan = joined();
+    const auto model = untrained();
+    const QueryTimePredictor predictor(std::make_shared<QueryTimeModel>(model), context());
+    domain::ObservedRows observed;
+    observed.sets = {{{"orders"}, 5'000'000, 50'000}};
+    const auto planned = predictor.predict({.plan = &plan});
+    const auto corrected = predictor.predict({.plan = &plan, .observed = &observed});
+    ASSERT_TRUE(planned && corrected);
+    EXPECT_GT(corrected->ms, 3 * planned->ms);
+}
+
+TEST(QueryTimePredictor, APlanWithoutACostIsRefused) {
+    auto plan = joined();
+    plan.root.total_cost = base::PlannerCost(std::numeric_limits<double>::quiet_NaN());
+    const QueryTimePredictor predictor(std::make_shared<QueryTimeModel>(untrained()), context());
+    const auto answer = predictor.predict({.plan = &plan});
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().kind, base::ErrorKind::invalid_input);
+    EXPECT_FALSE(predictor.predict(domain::PlanQuestion{}));
+}
+
+TEST(QueryTimeModel, ComesBackFromItsBytes) {
+    auto model = untrained();
+    model.residual = one_split(1, 2);
+    model.templates = {times_of("q", 50, true)};
+    model.cost = {.intercept = -1, .slope = 0.5};
+    model.largest_ms = 1234;
+    base::ByteWriter out;
+    encode(model, out);
+    base::ByteReader in(out.bytes());
+    const auto back = decode_query_time_model(in);
+    ASSERT_TRUE(back) << back.error().to_text();
+    ASSERT_TRUE(in.finish("model"));
+    base::ByteWriter again;
+    encode(*back, again);
+    EXPECT_EQ(again.bytes(), out.bytes());
+    const auto plan = joined();
+    EXPECT_EQ(explained(*back, plan, "q").prediction.ms, explained(model, plan, "q").prediction.ms);
+}
+
+TEST(QueryTimeModel, EveryTruncationIsAnError) {
+    auto model = untrained();
+    model.residual = one_split(1, 2);
+    model.templates = {times_of("q", 50, true)};
+    base::ByteWriter out;
+    encode(model, out);
+    for (std::size_t length = 0; length < out.bytes().size(); length += 7) {
+        base::ByteReader in(std::string_view(out.bytes()).substr(0, length));
+        EXPECT_FALSE(decode_query_time_model(in)) << length;
+    }
+}
+
+TEST(QueryTimeModel, TemplatesOutOfOrderAreRefused) {
+    auto model = untrained();
+    model.templates = {times_of("b", 50, true), times_of("a", 50, true)};
+    if (model.templates[0].key < model.templates[1].key) std::swap(model.templates[0], model.templates[1]);
+    base::ByteWriter out;
+    encode(model, out);
+    base::ByteReader in(out.bytes());
+    EXPECT_FALSE(decode_query_time_model(in));
+}
+
+TEST(TemplateKey, IsTheFingerprintOrAHashOfTheName) {
+    EXPECT_EQ(template_key("00000000000000ff").value, 255U);
+    EXPECT_NE(template_key("tpch_q01").value, 0U);
+    EXPECT_NE(template_key("tpch_q01"), template_key("tpch_q02"));
+}
+
+}  // namespace
+}  // namespace orrery::models
