@@ -62,13 +62,6 @@ base::Result<double> log_error(const Physics& physics, const ExecutedPlan& plan,
     return std::log(plan.time_ms / std::max(reading.physics_ms, 1e-6));
 }
 
-/// What holds nine tenths of a new template's plans, from the errors on each template that was left out.
-double unseen_quantile(const std::map<std::string, std::vector<double>>& errors) {
-    std::vector<models::TemplateErrors> templates;
-    for (const auto& [name, scores] : errors) templates.push_back({name, scores});
-    return models::unseen_template_quantile(templates);
-}
-
 /// Errors on templates that a fit had not seen, by leaving groups of them out.
 base::Result<models::UnseenErrors> unseen_errors(std::span<const ExecutedPlan> plans, const Groups& groups,
                                                  const QueryTimeFitOptions& options, const Progress& progress,
@@ -79,7 +72,7 @@ base::Result<models::UnseenErrors> unseen_errors(std::span<const ExecutedPlan> p
     std::vector<std::string> names;
     for (const auto& [name, positions] : groups) names.push_back(name);
     const std::size_t folds = std::min(options.inner_folds, names.size());
-    std::map<std::string, std::vector<double>> physics_errors, cost_errors;
+    std::vector<models::TemplateErrors> physics_errors, cost_errors;
     PlanReading reading;
     for (std::size_t fold = 0; fold < folds; ++fold) {
         if (stop.stop_requested()) return base::unexpected(base::ErrorKind::cancelled, "training was stopped");
@@ -88,19 +81,23 @@ base::Result<models::UnseenErrors> unseen_errors(std::span<const ExecutedPlan> p
         const auto rest = pick(plans, groups, options.most_per_template, out);
         ORRERY_ASSIGN(const auto physics, fit_physics(rest, options));
         const auto cost = fit_cost(rest);
-        for (const auto& name : out)
+        for (const auto& name : out) {
+            models::TemplateErrors by_physics{name, {}}, by_cost{name, {}};
             for (const auto i : thin(groups.at(name), options.most_per_template)) {
                 const auto error = log_error(physics, plans[i], reading);
                 if (!error) continue;
-                physics_errors[name].push_back(std::abs(*error) / reading.uncertainty);
-                cost_errors[name].push_back(std::abs(std::log(plans[i].time_ms / cost.ms(plans[i].plan.root.total_cost.value))));
+                by_physics.scores.push_back(std::abs(*error) / reading.uncertainty);
+                by_cost.scores.push_back(std::abs(std::log(plans[i].time_ms / cost.ms(plans[i].plan.root.total_cost.value))));
             }
+            physics_errors.push_back(std::move(by_physics));
+            cost_errors.push_back(std::move(by_cost));
+        }
         if (progress)
             progress(kStageEnds[0] + (kStageEnds[1] - kStageEnds[0]) * static_cast<double>(fold + 1) / static_cast<double>(folds));
     }
-    if (physics_errors.size() < kFewestTemplates) return unseen;
-    unseen.physics = unseen_quantile(physics_errors);
-    unseen.cost = unseen_quantile(cost_errors);
+    const double physics = models::unseen_template_quantile(physics_errors), cost = models::unseen_template_quantile(cost_errors);
+    if (std::isfinite(physics)) unseen.physics = physics;
+    if (std::isfinite(cost)) unseen.cost = cost;
     return unseen;
 }
 

@@ -95,7 +95,7 @@ struct Walk {
     double foreign_cost = 0, cost = 0;
 };
 
-Walk walk(const std::vector<Operator>& operators, const domain::PlanContext& context, std::vector<int>& depths) {
+Walk walk(const std::vector<Operator>& operators, std::vector<int>& depths) {
     Walk w;
     depths.assign(operators.size(), 1);
     for (std::size_t i = 0; i < operators.size(); ++i) {
@@ -112,8 +112,7 @@ Walk walk(const std::vector<Operator>& operators, const domain::PlanContext& con
         const double cost = self_cost(*op.node);
         w.cost += cost;
         if (is_foreign(op.kind)) w.foreign_cost += cost;
-        if (!op.node->relation.empty())
-            if (const auto* relation = context.find_relation(op.node->relation, op.node->schema)) w.pages += relation->pages;
+        if (op.relation != nullptr) w.pages += op.relation->pages;
     }
     return w;
 }
@@ -189,7 +188,7 @@ base::Result<void> read_plan(const NodeModel& nodes, const RowFeedback& rows, co
     if (!std::isfinite(out.physics_ms))
         return base::unexpected(base::ErrorKind::invalid_input, "the plan's row counts are beyond any time",
                                 "its estimates multiply to more than a number can hold");
-    const auto w = walk(out.operators, context, depths);
+    const auto w = walk(out.operators, depths);
     out.foreign_share = w.cost > 0 ? w.foreign_cost / w.cost : 0;
     // Each join multiplies what is not known of its inputs; errors of estimates grow with their number.
     out.uncertainty = 1 + 0.1 * w.joins;
