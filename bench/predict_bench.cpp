@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "predict_forest.hpp"
 #include "predict_loto.hpp"
+#include "predict_whole.hpp"
 
 using namespace orrery;
 
@@ -21,6 +22,7 @@ int main(int count, char** arguments) {
     const std::vector<std::pair<std::string, base::Result<void> (*)()>> parts{
         {"forest", &bench::measure_forest},
         {"unseen-templates", &bench::measure_unseen_templates},
+        {"whole", &bench::measure_whole},
     };
     bool well = true;
     for (const auto& [name, figures] : parts) {

@@ -13,10 +13,10 @@
 
 #include "base/result.hpp"
 #include "base/statistics.hpp"
-#include "bench/figure.hpp"
-#include "bench/shared_data.hpp"
+#include "figure.hpp"
 #include "models/query_time/query_time_model.hpp"
 #include "pg/catalog_reader.hpp"
+#include "shared_data.hpp"
 #include "training/data_set.hpp"
 #include "training/query_time_fit.hpp"
 
@@ -33,7 +33,7 @@ struct Quantiles {
     double q50 = 0, q90 = 0, q95 = 0, most = 0;
 };
 
-inline double q_error(double predicted, double actual) {
+inline double q_of(double predicted, double actual) {
     return std::exp(std::abs(std::log(predicted / actual)));
 }
 
@@ -53,13 +53,13 @@ inline base::Result<void> seen_templates(const std::vector<models::ExecutedPlan>
     for (const auto& [name, positions] : by_template(plans))
         for (std::size_t i = 0; i < positions.size(); ++i) (i % 5 == 2 ? test : train).push_back(plans[positions[i]]);
     ORRERY_ASSIGN(auto model, training::fit_query_time(train, {}));
-    const models::QueryTimePredictor predictor(std::make_shared<models::QueryTimeModel>(std::move(model)), plans.front().context);
+    const models::QueryTimePredictor predictor(std::make_shared<models::QueryTimeModel>(std::move(model)), nullptr);
     std::vector<double> errors;
     std::map<std::string_view, int> routes;
     double covered = 0;
     for (const auto& plan : test) {
         ORRERY_ASSIGN(const auto p, predictor.predict(training::question_of(plan)));
-        errors.push_back(q_error(p.ms, plan.time_ms));
+        errors.push_back(q_of(p.ms, plan.time_ms));
         covered += p.low_ms <= plan.time_ms && plan.time_ms <= p.high_ms ? 1 : 0;
         ++routes[domain::to_string(p.route)];
     }
@@ -85,7 +85,7 @@ inline base::Result<void> coverage(const std::vector<models::ExecutedPlan>& plan
         for (const auto& plan : plans)
             if (plan.group != name) rest.push_back(plan);
         ORRERY_ASSIGN(auto model, training::fit_query_time(rest, {.with_residual = false}));
-        const models::QueryTimePredictor predictor(std::make_shared<models::QueryTimeModel>(std::move(model)), plans.front().context);
+        const models::QueryTimePredictor predictor(std::make_shared<models::QueryTimeModel>(std::move(model)), nullptr);
         double inside = 0, n = 0;
         for (const auto& plan : all) {
             if (plan.group != name) continue;
@@ -116,7 +116,7 @@ inline base::Result<void> speed(const std::vector<models::ExecutedPlan>& plans) 
     // Every template through the trees: the slowest route.
     for (auto& t : fitted.templates) t.steady = false;
     const auto model = std::make_shared<models::QueryTimeModel>(std::move(fitted));
-    const models::QueryTimePredictor predictor(model, plans.front().context);
+    const models::QueryTimePredictor predictor(model, nullptr);
 
     constexpr std::size_t kPlans = 500;
     std::vector<const models::ExecutedPlan*> sample;
@@ -124,8 +124,7 @@ inline base::Result<void> speed(const std::vector<models::ExecutedPlan>& plans) 
     std::vector<models::PlanReading> readings(kPlans);
     std::vector<std::string> documents;
     for (std::size_t i = 0; i < kPlans; ++i) {
-        ORRERY_TRY(
-            models::read_plan(model->nodes, model->rows, *plans.front().context, training::question_of(*sample[i]), true, readings[i]));
+        ORRERY_TRY(models::read_plan(model->nodes, model->rows, model->inferred, training::question_of(*sample[i]), true, readings[i]));
         auto planned = sample[i]->plan;
         documents.push_back(pg::write_plan(planned));
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "base/statistics.hpp"
 #include "models/query_time/conformal.hpp"
+#include "models/query_time/context_inference.hpp"
 
 namespace orrery::training {
 namespace {
@@ -41,6 +43,24 @@ std::vector<ExecutedPlan> pick(std::span<const ExecutedPlan> plans, const Groups
         if (std::find(without.begin(), without.end(), name) == without.end())
             for (const auto i : thin(positions, most)) picked.push_back(plans[i]);
     return picked;
+}
+
+/// Plans that came without a context get one of what the plans of their database tell of sizes.
+std::vector<ExecutedPlan> with_contexts(std::span<const ExecutedPlan> plans, domain::PlanContext& inferred) {
+    std::vector<ExecutedPlan> known(plans.begin(), plans.end());
+    std::map<std::string, std::vector<std::size_t>> without;
+    for (std::size_t i = 0; i < known.size(); ++i)
+        if (known[i].context->relations.empty()) without[known[i].database].push_back(i);
+    for (const auto& [database, positions] : without) {
+        std::vector<ExecutedPlan> own;
+        for (const auto i : positions) own.push_back(known[i]);
+        auto context = models::infer_context(own);
+        context.server = known[positions.front()].context->server;
+        const auto shared = std::make_shared<const domain::PlanContext>(std::move(context));
+        for (const auto i : positions) known[i].context = shared;
+        if (shared->relations.size() > inferred.relations.size()) inferred = *shared;
+    }
+    return known;
 }
 
 struct Physics {
@@ -215,17 +235,18 @@ models::CostFit fit_cost(std::span<const ExecutedPlan> plans) {
     return fit;
 }
 
-base::Result<models::QueryTimeModel> fit_query_time(std::span<const ExecutedPlan> plans, const QueryTimeFitOptions& options,
+base::Result<models::QueryTimeModel> fit_query_time(std::span<const ExecutedPlan> given, const QueryTimeFitOptions& options,
                                                     const Progress& progress, const std::stop_token& stop) {
-    if (plans.empty())
+    if (given.empty())
         return base::unexpected(base::ErrorKind::invalid_input, "there is no plan to learn from",
                                 "none was executed with a time that can be used",
                                 "Record some with 'orrery lab record', or collect executed plans with auto_explain.");
+    models::QueryTimeModel model;
+    const auto plans = with_contexts(given, model.inferred);
     const auto groups = group_plans(plans);
     ORRERY_ASSIGN(const auto physics, fit_physics(pick(plans, groups, options.most_per_template), options));
     if (progress) progress(kStageEnds[0]);
 
-    models::QueryTimeModel model;
     model.nodes = physics.nodes;
     model.rows = physics.rows;
     model.cost = fit_cost(plans);

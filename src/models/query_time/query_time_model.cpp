@@ -19,6 +19,54 @@ domain::Fingerprint template_key(std::string_view group) {
     return fingerprint.value != 0 ? fingerprint : domain::Fingerprint{base::stable_hash(group)};
 }
 
+namespace {
+
+void encode_context(const domain::PlanContext& context, base::ByteWriter& out) {
+    out.text(context.database);
+    out.u32(static_cast<std::uint32_t>(context.relations.size()));
+    for (const auto& relation : context.relations) {
+        out.text(relation.schema);
+        out.text(relation.name);
+        for (const double value : {relation.tuples, relation.pages, relation.all_visible_pages}) out.f64(value);
+    }
+    out.u32(static_cast<std::uint32_t>(context.indexes.size()));
+    for (const auto& index : context.indexes) {
+        for (const auto* text : {&index.schema, &index.name, &index.table}) out.text(*text);
+        for (const double value : {index.tuples, index.pages, index.correlation}) out.f64(value);
+        out.u32(static_cast<std::uint32_t>(index.height));
+        out.u8(index.unique ? 1 : 0);
+    }
+}
+
+double finite(base::ByteReader& in) {
+    const double value = in.f64();
+    if (!std::isfinite(value)) in.fail();
+    return value;
+}
+
+domain::PlanContext decode_context(base::ByteReader& in) {
+    domain::PlanContext context;
+    context.database = in.text();
+    constexpr std::size_t kRelationBytes = 2 * 4 + 3 * 8, kIndexBytes = 3 * 4 + 3 * 8 + 4 + 1;
+    context.relations.resize(in.count(kRelationBytes));
+    for (auto& relation : context.relations) {
+        relation.schema = in.text();
+        relation.name = in.text();
+        for (double* value : {&relation.tuples, &relation.pages, &relation.all_visible_pages}) *value = finite(in);
+    }
+    context.indexes.resize(in.count(kIndexBytes));
+    for (auto& index : context.indexes) {
+        for (auto* text : {&index.schema, &index.name, &index.table}) *text = in.text();
+        for (double* value : {&index.tuples, &index.pages, &index.correlation}) *value = finite(in);
+        index.height = static_cast<int>(in.u32() & 0xff);
+        index.unique = in.u8() != 0;
+    }
+    context.sort();
+    return context;
+}
+
+}  // namespace
+
 void encode(const QueryTimeModel& model, base::ByteWriter& out) {
     encode(model.nodes, out);
     encode(model.rows, out);
@@ -33,6 +81,7 @@ void encode(const QueryTimeModel& model, base::ByteWriter& out) {
     }
     for (const double value : {model.cost.intercept, model.cost.slope, model.unseen.physics, model.unseen.cost, model.largest_ms})
         out.f64(value);
+    encode_context(model.inferred, out);
 }
 
 namespace {
@@ -40,12 +89,10 @@ namespace {
 TemplateTimes decode_template(base::ByteReader& in) {
     TemplateTimes t;
     t.key = in.u64();
-    for (double* value : {&t.executions, &t.log_median, &t.log_low, &t.log_high, &t.trees_spread}) *value = in.f64();
+    for (double* value : {&t.executions, &t.log_median, &t.log_low, &t.log_high, &t.trees_spread}) *value = finite(in);
     t.steady = in.u8() != 0;
     t.shapes.resize(in.count(sizeof(std::uint64_t)));
     for (auto& shape : t.shapes) shape = in.u64();
-    for (const double value : {t.executions, t.log_median, t.log_low, t.log_high, t.trees_spread})
-        if (!std::isfinite(value)) in.fail();
     if (!std::is_sorted(t.shapes.begin(), t.shapes.end())) in.fail();
     return t;
 }
@@ -60,10 +107,9 @@ base::Result<QueryTimeModel> decode_query_time_model(base::ByteReader& in) {
     constexpr std::size_t kTemplateBytes = 8 + 5 * 8 + 1 + 4;
     const auto templates = in.count(kTemplateBytes);
     for (std::uint32_t i = 0; i < templates && !in.failed(); ++i) model.templates.push_back(decode_template(in));
-    for (double* value : {&model.cost.intercept, &model.cost.slope, &model.unseen.physics, &model.unseen.cost, &model.largest_ms}) {
-        *value = in.f64();
-        if (!std::isfinite(*value)) in.fail();
-    }
+    for (double* value : {&model.cost.intercept, &model.cost.slope, &model.unseen.physics, &model.unseen.cost, &model.largest_ms})
+        *value = finite(in);
+    model.inferred = decode_context(in);
     const auto by_key = [](const TemplateTimes& a, const TemplateTimes& b) { return a.key < b.key; };
     if (!std::is_sorted(model.templates.begin(), model.templates.end(), by_key)) in.fail();
     if (!model.residual.roots.empty() && model.residual.features != residual_feature_names().size()) in.fail();

@@ -47,7 +47,8 @@ struct QueryTimeModel {
     std::vector<TemplateTimes> templates;  ///< sorted by key
     CostFit cost;
     UnseenErrors unseen;
-    double largest_ms = 0;  ///< longest execution that it learnt from
+    domain::PlanContext inferred;  ///< sizes that the recordings themselves tell, for plans that come without a context
+    double largest_ms = 0;         ///< longest execution that it learnt from
 };
 
 /// Templates go by their fingerprint; data that names them otherwise ("tpch_q01") gets a key of the name.
@@ -77,11 +78,14 @@ struct PlanReading {
 base::Result<void> read_plan(const NodeModel& nodes, const RowFeedback& rows, const domain::PlanContext& context,
                              const domain::PlanQuestion& question, bool with_features, PlanReading& out);
 
-/// QueryTimePredictor: physics, feedback, trees and routing behind the port. Const use is thread-safe.
+/// QueryTimePredictor: physics, feedback, trees and routing behind the port. Without a context, or with one that knows no relation, what
+/// the recordings told of sizes stands in. Const use is thread-safe.
 class QueryTimePredictor final : public domain::Predictor {
 public:
     QueryTimePredictor(std::shared_ptr<const QueryTimeModel> model, std::shared_ptr<const domain::PlanContext> context)
-        : model_(std::move(model)), context_(std::move(context)) {}
+        : model_(std::move(model)), context_(std::move(context)) {
+        if (context_ == nullptr || context_->relations.empty()) context_ = {model_, &model_->inferred};
+    }
 
     [[nodiscard]] base::Result<domain::TimePrediction> predict(const domain::PlanQuestion& question) const override;
     [[nodiscard]] base::Result<domain::TimeExplanation> explain(const domain::PlanQuestion& question) const override;
