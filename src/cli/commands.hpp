@@ -13,6 +13,7 @@ void add_collect(CLI::App& app, Invocation& invocation);
 void add_analyze(CLI::App& app, Invocation& invocation);
 void add_history(CLI::App& app, Invocation& invocation);
 void add_advise(CLI::App& app, Invocation& invocation);
+void add_train(CLI::App& app, Invocation& invocation);
 void add_predict(CLI::App& app, Invocation& invocation);
 void add_whatif(CLI::App& app, Invocation& invocation);
 void add_apply(CLI::App& app, Invocation& invocation);

@@ -9,6 +9,8 @@
 
 #include "base/folder.hpp"
 #include "config/model_config.hpp"
+#include "models/query_time/flat_predictor.hpp"
+#include "models/query_time/row_feedback.hpp"
 #include "optimizers/parameter_draws.hpp"
 #include "pg/catalog_reader.hpp"
 #include "pg/plan_context_reader.hpp"
@@ -123,29 +125,43 @@ base::Result<training::Registry> open_registry(const Context& context) {
     return training::Registry::open(folder / "models");
 }
 
+base::Result<std::optional<models::NodeModel>> find_calibration(const training::Registry& registry, const std::string& target) {
+    ORRERY_ASSIGN(const auto calibrated, stored(registry, "node", target, models::node_model_hash()));
+    if (!calibrated) return std::optional<models::NodeModel>();
+    base::ByteReader bytes(calibrated->payload);
+    ORRERY_ASSIGN(auto nodes, models::decode_node_model(bytes));
+    ORRERY_TRY(bytes.finish("the calibration"));
+    return std::optional(nodes);
+}
+
 base::Result<FoundModel> find_query_time_model(const Context& context, const std::string& target, const std::string& scope) {
     ORRERY_ASSIGN(const auto registry, open_registry(context));
     std::vector<std::string> scopes{scope};
     if (scope.empty()) scopes = {target, std::string(kDefaultScope)};
     for (const auto& candidate : scopes) {
-        ORRERY_ASSIGN(const auto found, stored(registry, "query-time", candidate, models::query_time_features_hash()));
-        if (!found) continue;
-        base::ByteReader bytes(found->payload);
-        ORRERY_ASSIGN(auto model, models::decode_query_time_model(bytes));
-        ORRERY_TRY(bytes.finish("the query time model"));
-        return FoundModel{std::make_shared<models::QueryTimeModel>(std::move(model)),
-                          fmt::format("version {} of {}", found->record.version, candidate), true};
+        auto found = stored(registry, "query-time", candidate, models::query_time_features_hash());
+        if (!found && found.error().kind == ErrorKind::unsupported) {
+            // A model of the other design has other inputs.
+            auto flat = stored(registry, "query-time", candidate, models::flat_features_hash());
+            if (flat) found = std::move(flat);
+        }
+        if (!found) return base::unexpected(std::move(found).error());
+        if (!*found) continue;
+        ORRERY_ASSIGN(auto model, training::decode_query_time((*found)->payload));
+        return FoundModel{std::move(model), fmt::format("version {} of {}", (*found)->record.version, candidate), true};
     }
     if (!scope.empty())
         return base::unexpected(ErrorKind::missing_object, fmt::format("no query time model of \"{}\" is in use", scope), {},
                                 "'orrery models list' shows what there is; 'orrery train query-time' makes one.");
     auto model = std::make_shared<models::QueryTimeModel>();
     model->nodes = models::factory_node_model();
-    ORRERY_ASSIGN(const auto calibrated, stored(registry, "node", target, models::node_model_hash()));
-    if (!calibrated) return FoundModel{std::move(model), "factory model: neither trained nor calibrated for this machine", false};
-    base::ByteReader bytes(calibrated->payload);
-    ORRERY_ASSIGN(model->nodes, models::decode_node_model(bytes));
-    return FoundModel{std::move(model), fmt::format("calibration {} of {}", calibrated->record.version, target), false};
+    std::string description = "the factory's: neither trained for this database nor calibrated to its machine";
+    ORRERY_ASSIGN(const auto calibrated, find_calibration(registry, target));
+    if (calibrated) {
+        model->nodes = *calibrated;
+        description = fmt::format("calibrated to the machine of {}", target);
+    }
+    return FoundModel{{.physics = std::move(model), .flat = nullptr}, std::move(description), false};
 }
 
 base::Result<PredictReport> predict(const Context& context, const PredictRequest& request) {
@@ -173,7 +189,7 @@ base::Result<PredictReport> predict(const Context& context, const PredictRequest
     ORRERY_ASSIGN(conditions.cached_share, cached_share(session));
     const auto observed = observed_rows(context, session, analysis.fingerprint);
 
-    const models::QueryTimePredictor predictor(found.model, std::make_shared<const domain::PlanContext>(std::move(plan_context)));
+    const auto predictor = found.model.predictor(std::make_shared<const domain::PlanContext>(std::move(plan_context)));
     std::vector<std::pair<double, std::size_t>> order;
     const auto question = [&](std::size_t i) {
         return domain::PlanQuestion{.plan = &checks[i].target_plan,
@@ -187,13 +203,13 @@ base::Result<PredictReport> predict(const Context& context, const PredictRequest
             if (checks.size() == 1) return base::unexpected(std::move(*checks[i].error));
             continue;
         }
-        ORRERY_ASSIGN(const auto answer, predictor.predict(question(i)));
+        ORRERY_ASSIGN(const auto answer, predictor->predict(question(i)));
         order.emplace_back(answer.ms, i);
     }
     if (order.empty()) return base::unexpected(std::move(*checks.front().error));
     std::sort(order.begin(), order.end());
     const auto middle = order[order.size() / 2].second;
-    ORRERY_ASSIGN(report.explanation, predictor.explain(question(middle)));
+    ORRERY_ASSIGN(report.explanation, predictor->explain(question(middle)));
     if (analysis.facts.parameter_count > 0)
         for (const auto& [ms, i] : order) report.draws_ms.push_back(ms);
     report.plan = std::move(checks[middle].target_plan);

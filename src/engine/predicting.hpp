@@ -1,14 +1,14 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
 #include "domain/predictor.hpp"
 #include "engine/context.hpp"
-#include "models/query_time/query_time_model.hpp"
+#include "training/query_time_trainer.hpp"
 #include "training/registry.hpp"
 
 /// How long would this statement take? Answered from its plan, without running it.
@@ -40,10 +40,13 @@ base::Result<training::Registry> open_registry(const Context& context);
 /// The query time model for a target, from the registry: its own, else that of scope "default", else what was calibrated for the machine,
 /// else the factory's. A damaged or misfitting model is an error, not passed over.
 struct FoundModel {
-    std::shared_ptr<const models::QueryTimeModel> model;
+    training::TrainedQueryTime model;
     std::string description;
     bool trained = false;
 };
 base::Result<FoundModel> find_query_time_model(const Context& context, const std::string& target, const std::string& scope);
+
+/// The node model that 'orrery calibrate' made for a target; nothing when it was never calibrated.
+base::Result<std::optional<models::NodeModel>> find_calibration(const training::Registry& registry, const std::string& target);
 
 }  // namespace orrery::engine

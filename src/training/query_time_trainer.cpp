@@ -113,6 +113,7 @@ base::Result<TrainedQueryTime> train_query_time(std::vector<ExecutedPlan> plans,
     fit.residual = forest_of(options);
     fit.prior = options.prior;
     fit.seed = options.training.seed;
+    fit.with_residual = !options.unseen_only;
     ORRERY_ASSIGN(auto model, fit_query_time(plans, fit, progress, stop));
     trained.physics = std::make_shared<const models::QueryTimeModel>(std::move(model));
     return trained;
@@ -123,7 +124,12 @@ Fit query_time_fit(const QueryTimeTraining& options) {
         // Folds are trained side by side already.
         QueryTimeTraining alone = options;
         alone.training.threads = 1;
+<<<<<<< HEAD
         ORRERY_ASSIGN(auto trained, train_query_time(std::move(train), alone, progress, stop));
+=======
+        alone.unseen_only = true;
+        ORRERY_ASSIGN(auto trained, train_query_time(train, alone, progress, stop));
+>>>>>>> 1aa0229 (orrery train query-time: data, preparation, evaluation, training, registry)
         return PredictorIn([trained = std::move(trained)](std::shared_ptr<const domain::PlanContext> context) {
             return trained.predictor(std::move(context));
         });

@@ -25,6 +25,7 @@ struct QueryTimeTraining {
     config::ModelConfig model;
     config::TrainingConfig training;
     const models::NodeModel* prior = nullptr;  ///< calibrated to the machine; null = the factory's
+    bool unseen_only = false;                  ///< no template of the training will be asked about: trees on the rest are not needed
 };
 /// The settings as data sets are prepared, and what stands for the learner in reports: "physics, xgboost".
 PreparationOptions preparation_of(const config::TrainingConfig& training);
@@ -48,7 +49,7 @@ struct TrainedQueryTime {
 /// same bytes. Plans are expected to be prepared: times above zero. Where their contexts are empty, what they tell themselves is used.
 base::Result<TrainedQueryTime> train_query_time(std::vector<models::ExecutedPlan> plans, const QueryTimeTraining& options,
                                                 const Progress& progress = {}, const std::stop_token& stop = {});
-/// The same as a step of `evaluate_folds`. `options` must outlive it.
+/// The same as a step of `evaluate_folds`, whose folds ask about other templates than they train on. `options` must outlive it.
 Fit query_time_fit(const QueryTimeTraining& options);
 
 /// The payload of a model file and back. `corrupt` for damaged bytes, `unsupported` for a model of other inputs or of a newer Orrery.

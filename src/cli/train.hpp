@@ -1,0 +1,12 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "cli/invocation.hpp"
+
+/// The subcommands of `train`.
+namespace orrery::cli {
+
+void add_train_query_time(CLI::App& train, Invocation& invocation);
+
+}  // namespace orrery::cli
