@@ -65,10 +65,10 @@ std::shared_ptr<const domain::PlanContext> context() {
 Forest one_split(float threshold, float above) {
     Forest forest;
     forest.features = static_cast<std::uint32_t>(residual_feature_names().size());
-    forest.roots = {0};
-    forest.nodes = {{.threshold = threshold, .left = 1, .feature = 0, .missing_left = true, .cover = 10},
-                    {.threshold = 0.5F, .left = 0, .feature = 0, .missing_left = true, .cover = 5},
-                    {.threshold = above, .left = 0, .feature = 0, .missing_left = true, .cover = 5}};
+    const BranchNode nodes[] = {{.left = 1, .right = 2, .feature = 0, .threshold = threshold, .cover = 10},
+                                {.value = 0.5F, .cover = 5},
+                                {.value = above, .cover = 5}};
+    EXPECT_TRUE(add_tree(forest, nodes));
     return forest;
 }
 
