@@ -137,7 +137,8 @@ inline base::Result<void> speed(const std::vector<models::ExecutedPlan>& plans) 
     std::vector<models::PlanReading> readings(kPlans);
     std::vector<std::string> documents;
     for (std::size_t i = 0; i < kPlans; ++i) {
-        ORRERY_TRY(models::read_plan(model->nodes, model->rows, model->inferred, training::question_of(*sample[i]), true, readings[i]));
+        ORRERY_TRY(
+            models::read_plan(model->nodes, model->rows, model->inferred.front(), training::question_of(*sample[i]), true, readings[i]));
         auto planned = sample[i]->plan;
         documents.push_back(pg::write_plan(planned));
     }

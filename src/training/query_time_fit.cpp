@@ -46,19 +46,20 @@ std::vector<ExecutedPlan> pick(std::span<const ExecutedPlan> plans, const Groups
 }
 
 /// Plans that came without a context get one of what the plans of their database tell of sizes.
-std::vector<ExecutedPlan> with_contexts(std::span<const ExecutedPlan> plans, domain::PlanContext& inferred) {
+std::vector<ExecutedPlan> with_contexts(std::span<const ExecutedPlan> plans, std::vector<domain::PlanContext>& inferred) {
     std::vector<ExecutedPlan> known(plans.begin(), plans.end());
     std::map<std::string, std::vector<std::size_t>> without;
     for (std::size_t i = 0; i < known.size(); ++i)
-        if (known[i].context->relations.empty()) without[known[i].database].push_back(i);
+        if (known[i].context->relations.empty()) without[known[i].context->database].push_back(i);
     for (const auto& [database, positions] : without) {
         std::vector<ExecutedPlan> own;
         for (const auto i : positions) own.push_back(known[i]);
         auto context = models::infer_context(own);
+        context.database = database;
         context.server = known[positions.front()].context->server;
         const auto shared = std::make_shared<const domain::PlanContext>(std::move(context));
         for (const auto i : positions) known[i].context = shared;
-        if (shared->relations.size() > inferred.relations.size()) inferred = *shared;
+        inferred.push_back(*shared);
     }
     return known;
 }

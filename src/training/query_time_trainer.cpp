@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <utility>
 
 #include "base/byte_stream.hpp"
 #include "base/random.hpp"
-#include "models/query_time/context_inference.hpp"
 #include "training/query_time_fit.hpp"
 
 namespace orrery::training {
@@ -41,28 +39,6 @@ ForestOptions forest_of(const QueryTimeTraining& options) {
     return forest;
 }
 
-bool is_empty(const domain::PlanContext& context) {
-    return context.relations.empty() && context.indexes.empty();
-}
-
-/// Gives plans without a recorded context what all such plans of their database tell of it.
-std::vector<std::shared_ptr<const domain::PlanContext>> infer_contexts(std::vector<ExecutedPlan>& plans) {
-    std::map<std::string, std::vector<std::size_t>> databases;
-    for (std::size_t i = 0; i < plans.size(); ++i)
-        if (is_empty(*plans[i].context)) databases[plans[i].context->database].push_back(i);
-    std::vector<std::shared_ptr<const domain::PlanContext>> inferred;
-    for (const auto& [database, positions] : databases) {
-        std::vector<ExecutedPlan> own;
-        for (const std::size_t i : positions) own.push_back(plans[i]);
-        auto context = std::make_shared<domain::PlanContext>(models::infer_context(own));
-        context->database = database;
-        context->server = own.front().context->server;
-        for (const std::size_t i : positions) plans[i].context = context;
-        inferred.push_back(std::move(context));
-    }
-    return inferred;
-}
-
 }  // namespace
 
 PreparationOptions preparation_of(const config::TrainingConfig& training) {
@@ -89,9 +65,6 @@ std::uint64_t options_hash(const QueryTimeTraining& options) {
 }
 
 std::shared_ptr<const domain::Predictor> TrainedQueryTime::predictor(std::shared_ptr<const domain::PlanContext> context) const {
-    if (is_empty(*context))
-        for (const auto& known : inferred)
-            if (known->database == context->database) context = known;
     if (flat) return std::make_shared<models::FlatPredictor>(flat, std::move(context));
     return std::make_shared<models::QueryTimePredictor>(physics, std::move(context));
 }
@@ -100,10 +73,9 @@ std::uint64_t TrainedQueryTime::features_hash() const {
     return flat ? models::flat_features_hash() : models::query_time_features_hash();
 }
 
-base::Result<TrainedQueryTime> train_query_time(std::vector<ExecutedPlan> plans, const QueryTimeTraining& options, const Progress& progress,
-                                                const std::stop_token& stop) {
+base::Result<TrainedQueryTime> train_query_time(std::span<const ExecutedPlan> plans, const QueryTimeTraining& options,
+                                                const Progress& progress, const std::stop_token& stop) {
     TrainedQueryTime trained;
-    trained.inferred = infer_contexts(plans);
     if (options.model.design == ModelDesign::flat) {
         ORRERY_ASSIGN(auto model, fit_flat(plans, forest_of(options), progress, stop));
         trained.flat = std::make_shared<const models::FlatModel>(std::move(model));
@@ -124,12 +96,8 @@ Fit query_time_fit(const QueryTimeTraining& options) {
         // Folds are trained side by side already.
         QueryTimeTraining alone = options;
         alone.training.threads = 1;
-<<<<<<< HEAD
-        ORRERY_ASSIGN(auto trained, train_query_time(std::move(train), alone, progress, stop));
-=======
         alone.unseen_only = true;
         ORRERY_ASSIGN(auto trained, train_query_time(train, alone, progress, stop));
->>>>>>> 1aa0229 (orrery train query-time: data, preparation, evaluation, training, registry)
         return PredictorIn([trained = std::move(trained)](std::shared_ptr<const domain::PlanContext> context) {
             return trained.predictor(std::move(context));
         });

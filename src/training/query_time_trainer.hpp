@@ -37,17 +37,14 @@ std::uint64_t options_hash(const QueryTimeTraining& options);
 struct TrainedQueryTime {
     std::shared_ptr<const models::QueryTimeModel> physics;
     std::shared_ptr<const models::FlatModel> flat;
-    /// What the training plans told of databases whose context was not recorded. Not part of the payload.
-    std::vector<std::shared_ptr<const domain::PlanContext>> inferred;
 
-    /// An empty context (no relations) stands for the inferred one of the same database.
     [[nodiscard]] std::shared_ptr<const domain::Predictor> predictor(std::shared_ptr<const domain::PlanContext> context) const;
     /// Of the names of its inputs, for the registry.
     [[nodiscard]] std::uint64_t features_hash() const;
 };
 /// `invalid_input` without a usable plan, `cancelled` on a stop request. The same plans in the same order and the same options give the
 /// same bytes. Plans are expected to be prepared: times above zero. Where their contexts are empty, what they tell themselves is used.
-base::Result<TrainedQueryTime> train_query_time(std::vector<models::ExecutedPlan> plans, const QueryTimeTraining& options,
+base::Result<TrainedQueryTime> train_query_time(std::span<const models::ExecutedPlan> plans, const QueryTimeTraining& options,
                                                 const Progress& progress = {}, const std::stop_token& stop = {});
 /// The same as a step of `evaluate_folds`, whose folds ask about other templates than they train on. `options` must outlive it.
 Fit query_time_fit(const QueryTimeTraining& options);

@@ -124,13 +124,16 @@ TEST(FlatDesign, OddDataAreLearntFromOrRefused) {
 
 TEST(TrainQueryTime, WithoutAContextThePlansTellTheirOwn) {
     auto plans = executed_scans(6, 20);
-    const auto model = *train_query_time(plans, flat_training());
-    EXPECT_EQ(model.inferred.size(), 1U);
-    EXPECT_FALSE(model.inferred.at(0)->relations.empty()) << "full scans show how large their tables are";
+    auto physics = flat_training();
+    physics.model.design = config::ModelDesign::physics;
+    const auto model = train_query_time(plans, physics);
+    ASSERT_TRUE(model) << model.error().to_text();
+    ASSERT_EQ(model->physics->inferred.size(), 1U);
+    EXPECT_FALSE(model->physics->inferred.front().relations.empty()) << "full scans show how large their tables are";
     auto context = std::make_shared<domain::PlanContext>();
     context->relations.push_back({"public", "t1", 5, 1, 0});
     for (auto& plan : plans) plan.context = context;
-    EXPECT_TRUE(train_query_time(plans, flat_training())->inferred.empty());
+    EXPECT_TRUE(train_query_time(plans, physics)->physics->inferred.empty());
 }
 
 TEST(FlatDesign, StopsWhenAsked) {

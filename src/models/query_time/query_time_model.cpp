@@ -81,7 +81,8 @@ void encode(const QueryTimeModel& model, base::ByteWriter& out) {
     }
     for (const double value : {model.cost.intercept, model.cost.slope, model.unseen.physics, model.unseen.cost, model.largest_ms})
         out.f64(value);
-    encode_context(model.inferred, out);
+    out.u32(static_cast<std::uint32_t>(model.inferred.size()));
+    for (const auto& context : model.inferred) encode_context(context, out);
 }
 
 namespace {
@@ -109,7 +110,9 @@ base::Result<QueryTimeModel> decode_query_time_model(base::ByteReader& in) {
     for (std::uint32_t i = 0; i < templates && !in.failed(); ++i) model.templates.push_back(decode_template(in));
     for (double* value : {&model.cost.intercept, &model.cost.slope, &model.unseen.physics, &model.unseen.cost, &model.largest_ms})
         *value = finite(in);
-    model.inferred = decode_context(in);
+    constexpr std::size_t kContextBytes = 3 * 4;
+    const auto contexts = in.count(kContextBytes);
+    for (std::uint32_t i = 0; i < contexts && !in.failed(); ++i) model.inferred.push_back(decode_context(in));
     const auto by_key = [](const TemplateTimes& a, const TemplateTimes& b) { return a.key < b.key; };
     if (!std::is_sorted(model.templates.begin(), model.templates.end(), by_key)) in.fail();
     if (!model.residual.roots.empty() && model.residual.features != residual_feature_names().size()) in.fail();

@@ -79,13 +79,10 @@ base::Result<void> read_plan(const NodeModel& nodes, const RowFeedback& rows, co
                              const domain::PlanQuestion& question, bool with_features, PlanReading& out);
 
 /// QueryTimePredictor: physics, feedback, trees and routing behind the port. Without a context, or with one that knows no relation, what
-/// the recordings told of sizes stands in. Const use is thread-safe.
+/// recordings of the same database (else of the first) told of sizes stands in. Const use is thread-safe.
 class QueryTimePredictor final : public domain::Predictor {
 public:
-    QueryTimePredictor(std::shared_ptr<const QueryTimeModel> model, std::shared_ptr<const domain::PlanContext> context)
-        : model_(std::move(model)), context_(std::move(context)) {
-        if (context_ == nullptr || context_->relations.empty()) context_ = {model_, &model_->inferred};
-    }
+    QueryTimePredictor(std::shared_ptr<const QueryTimeModel> model, std::shared_ptr<const domain::PlanContext> context);
 
     [[nodiscard]] base::Result<domain::TimePrediction> predict(const domain::PlanQuestion& question) const override;
     [[nodiscard]] base::Result<domain::TimeExplanation> explain(const domain::PlanQuestion& question) const override;

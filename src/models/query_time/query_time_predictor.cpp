@@ -89,6 +89,17 @@ void add_residual(const Forest& residual, const PlanReading& reading, double ms,
 
 }  // namespace
 
+QueryTimePredictor::QueryTimePredictor(std::shared_ptr<const QueryTimeModel> model, std::shared_ptr<const domain::PlanContext> context)
+    : model_(std::move(model)), context_(std::move(context)) {
+    if (context_ != nullptr && (!context_->relations.empty() || model_->inferred.empty())) return;
+    static const auto nothing = std::make_shared<const domain::PlanContext>();
+    const auto& inferred = model_->inferred;
+    auto known = std::find_if(inferred.begin(), inferred.end(),
+                              [&](const auto& c) { return context_ != nullptr && c.database == context_->database; });
+    if (known == inferred.end()) known = inferred.begin();
+    context_ = known == inferred.end() ? nothing : std::shared_ptr<const domain::PlanContext>(model_, &*known);
+}
+
 domain::TimePrediction QueryTimePredictor::predict(const PlanReading& reading, domain::Fingerprint fingerprint) const {
     const auto& model = *model_;
     const auto* known = find_template(model, fingerprint);
