@@ -47,8 +47,8 @@ struct QueryTimeModel {
     std::vector<TemplateTimes> templates;  ///< sorted by key
     CostFit cost;
     UnseenErrors unseen;
-    domain::PlanContext inferred;  ///< sizes that the recordings themselves tell, for plans that come without a context
-    double largest_ms = 0;         ///< longest execution that it learnt from
+    std::vector<domain::PlanContext> inferred;  ///< sizes that recordings without a context tell themselves, by database
+    double largest_ms = 0;                      ///< longest execution that it learnt from
 };
 
 /// Templates go by their fingerprint; data that names them otherwise ("tpch_q01") gets a key of the name.
