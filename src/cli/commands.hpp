@@ -15,6 +15,7 @@ void add_history(CLI::App& app, Invocation& invocation);
 void add_advise(CLI::App& app, Invocation& invocation);
 void add_train(CLI::App& app, Invocation& invocation);
 void add_predict(CLI::App& app, Invocation& invocation);
+void add_calibrate(CLI::App& app, Invocation& invocation);
 void add_whatif(CLI::App& app, Invocation& invocation);
 void add_apply(CLI::App& app, Invocation& invocation);
 void add_revert(CLI::App& app, Invocation& invocation);

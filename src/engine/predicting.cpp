@@ -9,6 +9,7 @@
 
 #include "base/folder.hpp"
 #include "config/model_config.hpp"
+#include "engine/calibrating.hpp"
 #include "models/query_time/flat_predictor.hpp"
 #include "models/query_time/row_feedback.hpp"
 #include "optimizers/parameter_draws.hpp"
@@ -126,7 +127,7 @@ base::Result<training::Registry> open_registry(const Context& context) {
 }
 
 base::Result<std::optional<models::NodeModel>> find_calibration(const training::Registry& registry, const std::string& target) {
-    ORRERY_ASSIGN(const auto calibrated, stored(registry, "node", target, models::node_model_hash()));
+    ORRERY_ASSIGN(const auto calibrated, stored(registry, kNodeModelKind, calibration_scope(target), models::node_model_hash()));
     if (!calibrated) return std::optional<models::NodeModel>();
     base::ByteReader bytes(calibrated->payload);
     ORRERY_ASSIGN(auto nodes, models::decode_node_model(bytes));
