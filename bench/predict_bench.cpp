@@ -23,7 +23,6 @@ int main(int count, char** arguments) {
         {"forest", &bench::measure_forest},
         {"unseen-templates", &bench::measure_unseen_templates},
         {"whole", &bench::measure_whole},
-        {"physics-speed", &bench::measure_physics_speed},
     };
     bool well = true;
     for (const auto& [name, figures] : parts) {

@@ -10,6 +10,7 @@ void add_analyze(CLI::App& app, Invocation& invocation) {
     add_analyze_workload(*command, invocation);
     add_analyze_patterns(*command, invocation);
     add_analyze_data(*command, invocation);
+    add_analyze_clusters(*command, invocation);
 }
 
 }  // namespace orrery::cli

@@ -8,5 +8,6 @@
 namespace orrery::cli {
 
 void add_train_query_time(CLI::App& train, Invocation& invocation);
+void add_train_clusters(CLI::App& train, Invocation& invocation);
 
 }  // namespace orrery::cli
