@@ -116,7 +116,7 @@ TEST_F(RegistryTest, PromotesAndRollsBack) {
 TEST_F(RegistryTest, ManyPromotionsStayBounded) {
     add();
     add();
-    for (int i = 0; i < 103; ++i) ASSERT_TRUE(registry.promote(kind, scope, 1 + i % 2));
+    for (int i = 0; i < 104; ++i) ASSERT_TRUE(registry.promote(kind, scope, 1 + i % 2));
     EXPECT_LT(fs::file_size(file("in_use.json")), 500U);
     EXPECT_EQ(registry.current(kind, scope).value(), 2);
     EXPECT_EQ(registry.roll_back(kind, scope).value(), 1);
@@ -215,16 +215,21 @@ TEST_F(RegistryTest, AKilledProcessLeavesTheOldStateOrTheNew) {
     add("first");
     ASSERT_TRUE(registry.promote(kind, scope, 1));
     for (int round = 0; round < 5; ++round) {
+        std::array<int, 2> pipe{};
+        ASSERT_EQ(::pipe(pipe.data()), 0);
         const auto child = ::fork();
         if (child == 0)
             for (;;) {
                 const auto added = registry.add(record_of(), std::string(20'000, 'x'));
-                if (!added || !registry.promote(kind, scope, added->version)) ::_exit(1);
+                if (::write(pipe[1], "+", 1) != 1 || !added || !registry.promote(kind, scope, added->version)) ::_exit(1);
             }
-        std::this_thread::sleep_for(std::chrono::milliseconds(5 + 4 * round));
+        ::close(pipe[1]);
+        char step = 0;
+        for (int i = 0; i < round; ++i) ASSERT_EQ(::read(pipe[0], &step, 1), 1);
         ::kill(child, SIGKILL);
         int status = 0;
         ::waitpid(child, &status, 0);
+        ::close(pipe[0]);
         EXPECT_TRUE(WIFSIGNALED(status)) << "it failed by itself";
         std::vector<std::string> damaged;
         EXPECT_FALSE(registry.list("", "", &damaged).value().empty());
