@@ -73,8 +73,9 @@ int run(int count, const char* const* arguments, const char* version) {
     app.require_subcommand(1);
     app.fallthrough();
     add_global_options(app, invocation);
-    for (const auto add : {add_demo, add_doctor, add_collect, add_history, add_analyze, add_advise, add_train, add_predict, add_calibrate,
-                           add_whatif, add_apply, add_revert, add_evaluate, add_ledger, add_tune, add_store, add_lab, add_settings})
+    for (const auto add :
+         {add_demo, add_doctor, add_collect, add_history, add_analyze, add_advise, add_train, add_predict, add_calibrate, add_whatif,
+          add_apply, add_revert, add_evaluate, add_ledger, add_tune, add_store, add_lab, add_models, add_settings})
         add(app, invocation);
     try {
         app.parse(count, arguments);

@@ -24,6 +24,7 @@ void add_ledger(CLI::App& app, Invocation& invocation);
 void add_tune(CLI::App& app, Invocation& invocation);
 void add_lab(CLI::App& app, Invocation& invocation);
 void add_store(CLI::App& app, Invocation& invocation);
+void add_models(CLI::App& app, Invocation& invocation);
 void add_settings(CLI::App& app, Invocation& invocation);
 
 /// --target, the same for every command.

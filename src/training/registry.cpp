@@ -312,7 +312,8 @@ Result<std::int64_t> Registry::roll_back(std::string_view kind, std::string_view
 
 Result<StoredModel> Registry::in_use(std::string_view kind, std::string_view scope, std::uint64_t features_hash) const {
     ORRERY_ASSIGN(const auto version, current(kind, scope));
-    const std::string again = fmt::format("Train it: orrery train {} --target ...", kind);
+    const std::string again = kind == "node" ? "Fit it to the machine: orrery calibrate --target ..."
+                                             : fmt::format("Train it: orrery train {} --target ...", kind);
     if (!version)
         return unexpected(ErrorKind::missing_object, fmt::format("no {} is in use", named(kind, scope)),
                           versions_in(place_of(kind, scope)).empty() ? "None was trained." : "None was promoted.", again);
