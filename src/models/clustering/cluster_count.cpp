@@ -13,8 +13,9 @@ namespace orrery::models {
 namespace {
 
 constexpr std::size_t kSample = 1'000;
-constexpr int kReferences = 5, kRestarts = 3, kIterations = 50;
-constexpr double kAsGood = 0.02, kNoStructure = 0.5;
+constexpr int kReferences = 5, kRestarts = 6, kIterations = 20;
+constexpr double kKeptVariance = 0.98;
+constexpr double kAsGood = 0.02, kNoStructure = 0.25;
 
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
@@ -53,7 +54,33 @@ double log_dispersion(const Points& points, double inertia) {
     return std::log(std::max(inertia / std::max(weight, std::numeric_limits<double>::min()), 1e-12));
 }
 
+base::Result<Gap> gap_of(const Points& points, double inertia, const KMeansOptions& options, int references, const std::stop_token& stop) {
+    const Reference reference(points);
+    base::Random random = base::Random(options.seed).fork("reference");
+    std::vector<double> logs;
+    for (int i = 0; i < std::max(1, references); ++i) {
+        ORRERY_ASSIGN(const auto drawn, k_means(reference.draw(points.weights, random), options, stop));
+        logs.push_back(log_dispersion(points, drawn.inertia));
+    }
+    const auto n = static_cast<double>(logs.size());
+    const double deviation = std::sqrt(base::variance(logs) * (n - 1) / n);
+    return Gap{base::mean(logs) - log_dispersion(points, inertia), deviation * std::sqrt(1 + 1 / n)};
+}
+
 }  // namespace
+
+Points on_main_axes(const Points& points, double kept) {
+    const auto rows = static_cast<Eigen::Index>(points.size()), columns = static_cast<Eigen::Index>(points.dimensions);
+    const Matrix data = Eigen::Map<const Matrix>(points.values.data(), rows, columns);
+    const Matrix centred = data.rowwise() - data.colwise().mean();
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> axes(centred.transpose() * centred);
+    // From the smallest: the axes in front whose sum is below the share that may go.
+    const double most = (1 - kept) * axes.eigenvalues().sum();
+    Eigen::Index dropped = 0;
+    for (double sum = 0; dropped + 1 < columns && (sum += axes.eigenvalues()(dropped)) <= most;) ++dropped;
+    const Matrix turned = centred * axes.eigenvectors().rightCols(columns - dropped);
+    return {static_cast<std::size_t>(turned.cols()), {turned.data(), turned.data() + turned.size()}, points.weights};
+}
 
 double silhouette(const Points& points, std::span<const int> labels, std::size_t most, std::uint64_t seed) {
     std::vector<std::size_t> known;
@@ -88,44 +115,31 @@ double silhouette(const Points& points, std::span<const int> labels, std::size_t
 
 base::Result<Gap> gap_statistic(const Points& points, const KMeansOptions& options, int references, const std::stop_token& stop) {
     ORRERY_ASSIGN(const auto fitted, k_means(points, options, stop));
-    const Reference reference(points);
-    base::Random random = base::Random(options.seed).fork("reference");
-    std::vector<double> logs;
-    for (int i = 0; i < std::max(1, references); ++i) {
-        ORRERY_ASSIGN(const auto drawn, k_means(reference.draw(points.weights, random), options, stop));
-        logs.push_back(log_dispersion(points, drawn.inertia));
-    }
-    const auto n = static_cast<double>(logs.size());
-    const double deviation = std::sqrt(base::variance(logs) * (n - 1) / n);
-    return Gap{base::mean(logs) - log_dispersion(points, fitted.inertia), deviation * std::sqrt(1 + 1 / n)};
+    return gap_of(points, fitted.inertia, options, references, stop);
 }
 
 base::Result<ClusterCount> choose_clusters(const Points& points, int most, std::uint64_t seed, const std::stop_token& stop) {
     ORRERY_TRY(check(points));
-    const auto sample = select(points, sample_rows(points.size(), kSample, seed));
+    const auto sample = on_main_axes(select(points, sample_rows(points.size(), kSample, seed)), kKeptVariance);
     ClusterCount choice;
-    // One more than may be chosen, for the rule compares with the next number.
-    for (int k = 1; k <= most + 1 && k < static_cast<int>(sample.size()); ++k) {
+    for (int k = 1; k <= most && k < static_cast<int>(sample.size()); ++k) {
         const KMeansOptions options{.clusters = k, .restarts = kRestarts, .iterations = kIterations, .seed = seed};
         ORRERY_ASSIGN(const auto fitted, k_means(sample, options, stop));
         if (static_cast<int>(fitted.centres.size() / sample.dimensions) < k) break;
         auto quick = options;
         quick.restarts = 1;
-        ORRERY_ASSIGN(const auto gap, gap_statistic(sample, quick, kReferences, stop));
+        ORRERY_ASSIGN(const auto gap, gap_of(sample, fitted.inertia, quick, kReferences, stop));
         choice.tries.push_back({k, silhouette(sample, fitted.labels, kSample, seed), gap, false});
     }
-    auto& tries = choice.tries;
-    for (std::size_t i = 0; i + 1 < tries.size(); ++i)
-        tries[i].candidate = tries[i].gap.gap >= tries[i + 1].gap.gap - tries[i + 1].gap.error;
-    if (static_cast<int>(tries.size()) > most) tries.pop_back();
-    if (std::ranges::none_of(tries, &ClusterCount::Try::candidate))
-        for (auto& one : tries) one.candidate = true;
-    double best = 0;
-    for (const auto& one : tries)
-        if (one.candidate && one.clusters > 1) best = std::max(best, one.silhouette);
-    if (tries.empty() || (tries[0].candidate && best < kNoStructure)) return choice;
-    for (const auto& one : tries)
-        if (one.candidate && one.clusters > 1 && one.silhouette >= best - kAsGood) {
+    double highest = -std::numeric_limits<double>::infinity(), best = 0;
+    for (auto& one : choice.tries) {
+        one.candidate = one.clusters > 1 && one.gap.gap > highest + one.gap.error;
+        highest = std::max(highest, one.gap.gap);
+        if (one.candidate) best = std::max(best, one.silhouette);
+    }
+    if (best < kNoStructure) return choice;
+    for (const auto& one : choice.tries)
+        if (one.candidate && one.silhouette >= best - kAsGood) {
             choice.clusters = one.clusters;
             break;
         }

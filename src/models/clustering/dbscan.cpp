@@ -30,6 +30,18 @@ public:
         return found >= wanted;
     }
 
+    /// Some point within the distance of `from`, or the number of points.
+    [[nodiscard]] std::size_t any_within(std::span<const double> from, double square) const {
+        auto any = points_.size();
+        visit(
+            from, square, [](const Node&) { return true; },
+            [&](std::size_t found) {
+                any = found;
+                return false;
+            });
+        return any;
+    }
+
     /// Takes out all points within the distance and appends them.
     void take(std::size_t point, double square, std::vector<std::size_t>& taken) {
         const auto first = taken.size();
@@ -187,6 +199,33 @@ base::Result<DbscanResult> dbscan(const Points& points, const DbscanOptions& opt
             for (auto j = first; j < open.size(); ++j) result.labels[open[j]] = label;
         }
         if (stop.stop_requested()) return base::unexpected(base::ErrorKind::cancelled, "the clustering was stopped");
+    }
+    return result;
+}
+
+base::Result<DbscanResult> dbscan_of_sample(const Points& points, const DbscanOptions& options, std::size_t most,
+                                            const std::stop_token& stop) {
+    ORRERY_TRY(check(points));
+    if (points.size() <= most) return dbscan(points, options, stop);
+    const auto rows = sample_rows(points.size(), most, 1);
+    const auto sample = select(points, rows);
+    ORRERY_ASSIGN(auto of_sample, dbscan(sample, options, stop));
+    DbscanResult result{.labels = std::vector<int>(points.size(), -1), .core = std::vector<char>(points.size(), 0)};
+    result.clusters = of_sample.clusters, result.eps = of_sample.eps;
+    std::vector<std::size_t> cores;
+    std::vector<char> sampled(points.size(), 0);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        result.labels[rows[i]] = of_sample.labels[i], result.core[rows[i]] = of_sample.core[i], sampled[rows[i]] = 1;
+        if (of_sample.core[i]) cores.push_back(rows[i]);
+    }
+    if (cores.empty()) return result;
+    const auto core_points = select(points, cores);
+    const BoxTree tree(core_points);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+        if (sampled[i]) continue;
+        if (i % 1'024 == 0 && stop.stop_requested()) return base::unexpected(base::ErrorKind::cancelled, "the clustering was stopped");
+        const auto core = tree.any_within(points.row(i), result.eps * result.eps);
+        if (core < cores.size()) result.labels[i] = result.labels[cores[core]];
     }
     return result;
 }

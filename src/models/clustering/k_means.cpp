@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "base/random.hpp"
@@ -90,6 +91,9 @@ public:
         }
         return changed;
     }
+
+    /// Sum of the squares by which the centres moved.
+    [[nodiscard]] double moved() const { return std::inner_product(moved_.begin(), moved_.end(), moved_.begin(), 0.0); }
 
     KMeansResult finish() && {
         for (std::size_t i = 0; i < points_.size(); ++i)
@@ -186,20 +190,36 @@ private:
     bool refilled_ = false;
 };
 
-base::Result<KMeansResult> iterate(const Points& points, std::vector<double> centres, int iterations, const std::stop_token& stop) {
+base::Result<KMeansResult> iterate(const Points& points, std::vector<double> centres, int iterations, double least_move,
+                                   const std::stop_token& stop) {
     Iteration iteration(points, std::move(centres));
-    for (int i = 0; i < iterations && iteration.step(); ++i)
+    for (int i = 0; i < iterations && iteration.step() && iteration.moved() > least_move; ++i)
         if (stop.stop_requested()) return stopped();
     return std::move(iteration).finish();
 }
 
+/// Mean variance of a dimension.
+double variance_of(const Points& points) {
+    double sum = 0;
+    const auto n = static_cast<double>(points.size());
+    std::vector<double> sums(points.dimensions, 0.0), squares(points.dimensions, 0.0);
+    for (std::size_t i = 0; i < points.size(); ++i)
+        for (std::size_t d = 0; d < points.dimensions; ++d) {
+            const double value = points.row(i)[d];
+            sums[d] += value, squares[d] += value * value;
+        }
+    for (std::size_t d = 0; d < points.dimensions; ++d) sum += std::max(0.0, squares[d] / n - sums[d] / n * sums[d] / n);
+    return sum / static_cast<double>(points.dimensions);
+}
+
 base::Result<KMeansResult> best_of_restarts(const Points& points, const KMeansOptions& options, const std::stop_token& stop) {
     base::Random random(options.seed);
+    const double least_move = options.tolerance * variance_of(points);
     KMeansResult best;
     best.inertia = kInfinite;
     for (int i = 0; i < std::max(1, options.restarts); ++i) {
         auto centres = seed_centres(points, options.clusters, random);
-        ORRERY_ASSIGN(auto result, iterate(points, std::move(centres), options.iterations, stop));
+        ORRERY_ASSIGN(auto result, iterate(points, std::move(centres), options.iterations, least_move, stop));
         if (result.inertia < best.inertia) best = std::move(result);
         if (stop.stop_requested()) return stopped();
     }
@@ -214,8 +234,8 @@ base::Result<KMeansResult> k_means_from(const Points& points, std::vector<double
     if (centres.empty() || centres.size() % points.dimensions != 0 || !std::ranges::all_of(centres, finite))
         return base::unexpected(base::ErrorKind::invalid_input, "the centres are no whole finite rows of the points' dimensions");
     if (all_zero(points.weights) && !points.weights.empty())
-        return iterate({points.dimensions, points.values, {}}, std::move(centres), iterations, stop);
-    return iterate(points, std::move(centres), iterations, stop);
+        return iterate({points.dimensions, points.values, {}}, std::move(centres), iterations, 0, stop);
+    return iterate(points, std::move(centres), iterations, 0, stop);
 }
 
 base::Result<KMeansResult> k_means(const Points& points, const KMeansOptions& options, const std::stop_token& stop) {
@@ -226,7 +246,7 @@ base::Result<KMeansResult> k_means(const Points& points, const KMeansOptions& op
     if (points.size() <= kSeedingSample) return best_of_restarts(points, options, stop);
     const auto sample = select(points, sample_rows(points.size(), kSeedingSample, options.seed));
     ORRERY_ASSIGN(auto seeded, k_means(sample, options, stop));
-    return iterate(points, std::move(seeded.centres), options.iterations, stop);
+    return iterate(points, std::move(seeded.centres), options.iterations, options.tolerance * variance_of(points), stop);
 }
 
 }  // namespace orrery::models

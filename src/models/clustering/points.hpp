@@ -25,12 +25,16 @@ base::Result<void> check(const Points& points);
 /// `most` of the rows, drawn without repetition, in their order; all when there are no more.
 std::vector<std::size_t> sample_rows(std::size_t rows, std::size_t most, std::uint64_t seed);
 Points select(const Points& points, std::span<const std::size_t> rows);
+/// The points along those of their principal axes that hold `kept` of their variance: distances hardly change, and there are fewer
+/// numbers.
+Points on_main_axes(const Points& points, double kept);
 double square_distance(std::span<const double> a, std::span<const double> b);
 
 struct KMeansOptions {
     int clusters = 8;
     int restarts = 10;  ///< k-means++ (Arthur and Vassilvitskii 2007)
     int iterations = 300;
+    double tolerance = 1e-4;  ///< iterations end when the centres together move no more than this share of the points' variance (squares)
     std::uint64_t seed = 1;
 };
 struct KMeansResult {
@@ -63,14 +67,14 @@ struct ClusterCount {
         int clusters = 1;
         double silhouette = 0;
         Gap gap;
-        bool candidate = false;  ///< gap(k) >= gap(k + 1) - error(k + 1)
+        bool candidate = false;  ///< gap(k) > gap(j) + error(k) for all j < k
     };
     int clusters = 1;
     std::vector<Try> tries;
 };
-/// On a sample of 1,000 points: the candidates are the numbers that the gap statistic's one-standard-error rule lets stand (all, when it
-/// lets none); of these the smallest whose silhouette is within 0.02 of the best; 1 when 1 is a candidate and no silhouette reaches 0.5
-/// (below, Kaufman and Rousseeuw call the structure weak).
+/// On a sample of 1,000 points along their principal axes. The gap statistic says which numbers are worth their clusters: the candidates
+/// are those whose gap exceeds that of all smaller numbers by its standard error. Of these it is the smallest whose silhouette is within
+/// 0.02 of the best; 1 when there is none or no silhouette reaches 0.25 (Kaufman and Rousseeuw: no substantial structure).
 base::Result<ClusterCount> choose_clusters(const Points& points, int most, std::uint64_t seed, const std::stop_token& stop = {});
 
 struct DbscanOptions {
@@ -86,6 +90,10 @@ struct DbscanResult {
 /// Ester et al. 1996, with a k-d tree; every point counts one, whatever its weight. Clusters are numbered by their first core point, as
 /// scikit-learn numbers them.
 base::Result<DbscanResult> dbscan(const Points& points, const DbscanOptions& options, const std::stop_token& stop = {});
+/// The same for many points: a sample of `most` is clustered, and every other point joins the cluster of a core point within eps.
+/// `minimum_points` are of the sample.
+base::Result<DbscanResult> dbscan_of_sample(const Points& points, const DbscanOptions& options, std::size_t most,
+                                            const std::stop_token& stop = {});
 /// Distance to the n-th neighbour (the point itself counted) where the sorted curve bends most away from its chord (Satopaa et al. 2011).
 /// Above 0.
 double knee_distance(const Points& points, int neighbours, std::uint64_t seed);

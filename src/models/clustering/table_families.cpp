@@ -5,32 +5,62 @@
 #include <numeric>
 #include <set>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 namespace orrery::models {
 namespace {
 
 constexpr std::size_t kMostFamilies = 12, kMostRelations = 32, kMostColumns = 64;
+constexpr std::size_t kCommonWord = 50;  // tells nothing of who uses it
 constexpr double kLeastShare = 0.02;
 // Two tables belong together when a twentieth of the statements on the rarer one use both: one report across two applications does
 // not make them one.
 constexpr double kLeastCoUse = 0.05;
-constexpr double kLeastKinship = 0.5;
+constexpr double kLeastKinship = 1;
 
 bool is_system(std::string_view name) {
     return name.starts_with("pg_") || name.starts_with("information_schema.");
 }
 
+/// Schema and name, the former with its dot.
+std::pair<std::string_view, std::string_view> split(std::string_view name) {
+    const auto dot = name.rfind('.');
+    return dot == std::string_view::npos ? std::pair(std::string_view{}, name) : std::pair(name.substr(0, dot + 1), name.substr(dot + 1));
+}
+
+/// "customers" may be a customer_id's table, "countries" a country_id's.
+std::vector<std::string> singulars(std::string_view name) {
+    std::vector<std::string> forms{std::string(name)};
+    if (name.ends_with('s')) forms.emplace_back(name.substr(0, name.size() - 1));
+    if (name.ends_with("es")) forms.emplace_back(name.substr(0, name.size() - 2));
+    if (name.ends_with("ies")) forms.push_back(std::string(name.substr(0, name.size() - 3)) + "y");
+    return forms;
+}
+
 struct Relation {
     std::string name;
     std::size_t statements = 0;
-    std::set<std::string> words;
+    std::set<std::string> parts, columns;  ///< words of the name, columns
+
+    [[nodiscard]] std::set<std::string_view> words() const {
+        std::set<std::string_view> all(parts.begin(), parts.end());
+        all.insert(columns.begin(), columns.end());
+        all.erase("id");  // every other table has one
+        return all;
+    }
 };
 
 class Grouping {
 public:
     explicit Grouping(std::span<const std::span<const RelationUse>> statements) {
+        for (const auto& statement : statements)
+            for (const auto& use : statement)
+                if (!is_system(use.name)) numbers_.try_emplace(use.name);
+        // By their names, so that the order of the statements does not matter.
+        for (auto& [name, number] : numbers_) {
+            number = relations_.size();
+            relations_.push_back({name, 0, parts(name), {}});
+        }
         for (const auto& statement : statements) add(statement);
         parent_.resize(relations_.size());
         std::iota(parent_.begin(), parent_.end(), std::size_t{0});
@@ -38,6 +68,7 @@ public:
             const auto rarer = std::min(relations_[pair.first].statements, relations_[pair.second].statements);
             if (static_cast<double>(count) >= kLeastCoUse * static_cast<double>(rarer)) join(pair.first, pair.second);
         }
+        follow_foreign_keys();
         adopt_single_tables();
     }
 
@@ -59,11 +90,10 @@ private:
         std::vector<std::size_t> used;
         for (const auto& use : statement.first(std::min(statement.size(), kMostRelations))) {
             if (is_system(use.name)) continue;
-            const auto [found, fresh] = numbers_.try_emplace(use.name, relations_.size());
-            if (fresh) relations_.push_back({use.name, 0, parts(use.name)});
-            auto& words = relations_[found->second].words;
+            const auto found = numbers_.find(use.name);
+            auto& columns = relations_[found->second].columns;
             for (const auto& column : use.columns)
-                if (words.size() < kMostColumns) words.insert(column);
+                if (columns.size() < kMostColumns) columns.insert(column);
             used.push_back(found->second);
         }
         std::ranges::sort(used);
@@ -76,7 +106,7 @@ private:
 
     static std::set<std::string> parts(std::string_view name) {
         std::set<std::string> words;
-        if (const auto dot = name.rfind('.'); dot != std::string_view::npos) name.remove_prefix(dot + 1);
+        name = split(name).second;
         while (!name.empty()) {
             const auto end = std::min(name.find('_'), name.size());
             if (end > 1) words.emplace(name.substr(0, end));
@@ -90,35 +120,57 @@ private:
         if (a != b) parent_[std::max(a, b)] = std::min(a, b);
     }
 
+    /// A column named after a table of its schema points to it: customer_id, customerid.
+    /// Where several tables could be meant, it is the one that statements know by its id or by that column.
+    void follow_foreign_keys() {
+        std::multimap<std::string, std::size_t> targets;
+        for (std::size_t i = 0; i < relations_.size(); ++i) {
+            const auto [schema, name] = split(relations_[i].name);
+            for (const auto& form : singulars(name)) targets.emplace(std::string(schema) + form, i);
+        }
+        for (std::size_t i = 0; i < relations_.size(); ++i)
+            for (const auto& column : relations_[i].columns) {
+                if (!column.ends_with("id")) continue;
+                const auto stem = column.substr(0, column.size() - (column.ends_with("_id") ? 3 : 2));
+                const auto [first, last] = targets.equal_range(std::string(split(relations_[i].name).first) + stem);
+                std::vector<std::size_t> meant;
+                for (auto target = first; target != last; ++target) {
+                    const auto& columns = relations_[target->second].columns;
+                    if (columns.contains("id") || columns.contains(column)) meant.push_back(target->second);
+                }
+                if (meant.size() == 1) join(i, meant.front());
+            }
+    }
+
     /// Rare words weigh more, as in the search for texts (inverse document frequency).
     void adopt_single_tables() {
-        std::map<std::size_t, std::vector<std::size_t>> members;
-        for (std::size_t i = 0; i < relations_.size(); ++i) members[root(i)].push_back(i);
-        std::unordered_map<std::string, std::vector<std::size_t>> users;  // groups that use the word
-        for (const auto& [group, tables] : members) {
-            std::set<std::string_view> words;
-            for (const auto table : tables) words.insert(relations_[table].words.begin(), relations_[table].words.end());
-            for (const auto word : words) users[std::string(word)].push_back(group);
+        std::map<std::size_t, std::size_t> sizes;
+        std::map<std::string_view, std::vector<std::size_t>> users;  // tables that have the word
+        for (std::size_t i = 0; i < relations_.size(); ++i) {
+            ++sizes[root(i)];
+            for (const auto& word : relations_[i].words()) users[word].push_back(i);
         }
-        const auto groups = static_cast<double>(members.size());
+        const auto tables = static_cast<double>(relations_.size());
         std::vector<std::pair<std::size_t, std::size_t>> adoptions;
-        for (const auto& [group, tables] : members) {
-            if (tables.size() > 1) continue;
+        for (std::size_t i = 0; i < relations_.size(); ++i) {
+            if (sizes[root(i)] > 1) continue;
             std::map<std::size_t, double> kinship;
-            for (const auto& word : relations_[group].words) {
+            for (const auto& word : relations_[i].words()) {
                 const auto& others = users[word];
-                if (others.size() < 2 || others.size() > 50) continue;
-                for (const auto other : others)
-                    if (other != group) kinship[other] += std::log((groups + 1) / static_cast<double>(others.size()));
+                if (others.size() < 2 || others.size() > kCommonWord) continue;
+                std::set<std::size_t> groups;
+                for (const auto other : others) groups.insert(root(other));
+                for (const auto group : groups)
+                    if (group != root(i)) kinship[group] += std::log((tables + 1) / static_cast<double>(others.size()));
             }
             const auto best = std::ranges::max_element(kinship, [](const auto& a, const auto& b) { return a.second < b.second; });
-            if (best != kinship.end() && best->second >= kLeastKinship) adoptions.emplace_back(group, best->first);
+            if (best != kinship.end() && best->second >= kLeastKinship) adoptions.emplace_back(i, best->first);
         }
         for (const auto& [single, family] : adoptions) join(single, family);
     }
 
     std::vector<Relation> relations_;
-    std::unordered_map<std::string, std::size_t> numbers_;
+    std::map<std::string, std::size_t, std::less<>> numbers_;
     std::map<std::pair<std::size_t, std::size_t>, std::size_t> together_;
     std::vector<std::size_t> parent_;
 };

@@ -15,8 +15,8 @@ struct RelationUse {
     std::vector<std::string> columns;
 };
 
-/// A family is a set of tables that statements use together. A table that no statement joins with another goes to the family with which
-/// it shares the rarest words (column names, parts of its name), if any: a history table with its foreign keys' columns.
+/// A family is a set of tables that statements use together, or of which one has a column named after the other (order_id, orders). A
+/// table that is alone then goes to the family with which it shares the rarest words (column names, parts of its name), if any.
 class TableFamilies {
 public:
     TableFamilies() = default;

@@ -13,7 +13,8 @@
 namespace orrery::models {
 namespace {
 
-constexpr std::size_t kSilhouetteSample = 2'000, kPrototypes = 32;
+constexpr std::size_t kSilhouetteSample = 2'000, kPrototypes = 32, kDenseSample = 10'000;
+constexpr double kKeptVariance = 0.99;
 // Nearly all members lie within it; beyond, a template is a new kind. The floor is for clusters whose members are all alike.
 constexpr double kRadiusQuantile = 0.99, kRadiusSlack = 1.25, kLeastRadius = 0.5;
 // Of either cluster's templates, before two clusters of different models count as one.
@@ -188,7 +189,8 @@ base::Result<WorkloadClusterer> WorkloadClusterer::fit(std::span<const TemplateS
     int clusters = 0;
     double least_radius = kLeastRadius;
     if (options.method == ClusterMethod::dbscan) {
-        ORRERY_ASSIGN(auto found, dbscan(points, {.eps = options.eps, .minimum_points = options.minimum_points}, stop));
+        ORRERY_ASSIGN(auto found, dbscan_of_sample(on_main_axes(points, kKeptVariance),
+                                                   {.eps = options.eps, .minimum_points = options.minimum_points}, kDenseSample, stop));
         labels = std::move(found.labels), core = std::move(found.core), clusters = found.clusters, least_radius = found.eps;
     } else {
         int wanted = options.clusters;

@@ -135,6 +135,18 @@ TEST(ChooseClusters, SeesNoneInOneHeapOrInCopiesOfOnePoint) {
     EXPECT_EQ(choose_clusters({1, {1}, {}}, 10, 1)->clusters, 1);
 }
 
+TEST(Points, KeepDistancesOnMainAxes) {
+    base::Random random(3);
+    Points flat{.dimensions = 3};
+    for (int i = 0; i < 100; ++i) {
+        const double x = random.normal(), y = random.normal();
+        flat.values.insert(flat.values.end(), {x, y, x + y});
+    }
+    const auto turned = on_main_axes(flat, 0.999);
+    EXPECT_EQ(turned.dimensions, 2U);
+    EXPECT_NEAR(square_distance(turned.row(0), turned.row(1)), square_distance(flat.row(0), flat.row(1)), 1e-9);
+}
+
 TEST(Gap, IsLargeAtTheNumberOfHeaps) {
     const auto points = heaps(4, 100, 1);
     const auto three = gap_statistic(points, {.clusters = 3}, 5), four = gap_statistic(points, {.clusters = 4}, 5);
@@ -170,6 +182,17 @@ TEST(Dbscan, FindsItsDistanceByItself) {
     EXPECT_EQ(found->clusters, 4);
     EXPECT_EQ(found->labels[600], -1);
     EXPECT_EQ(found->labels[601], -1);
+}
+
+TEST(Dbscan, OfASampleFindsTheSameHeaps) {
+    std::vector<int> truth;
+    auto points = heaps(4, 1'000, 0.3, &truth);
+    points.values.insert(points.values.end(), {60, 60});
+    const auto found = dbscan_of_sample(points, {.eps = 1}, 500);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->clusters, 4);
+    EXPECT_EQ(found->labels.back(), -1);
+    EXPECT_GT(adjusted_rand_index(truth, std::span(found->labels).first(truth.size())), 0.99);
 }
 
 TEST(Dbscan, TakesCopiesOfOnePointAsOneCluster) {
