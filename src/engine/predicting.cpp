@@ -149,7 +149,10 @@ base::Result<FoundModel> find_query_time_model(const Context& context, const std
         if (!found) return base::unexpected(std::move(found).error());
         if (!*found) continue;
         ORRERY_ASSIGN(auto model, training::decode_query_time((*found)->payload));
-        return FoundModel{std::move(model), fmt::format("version {} of {}", (*found)->record.version, candidate), true};
+        std::string majors;
+        for (const auto& [name, value] : (*found)->record.made_of)
+            if (name == kServerMajors) majors = value;
+        return FoundModel{std::move(model), fmt::format("version {} of {}", (*found)->record.version, candidate), true, std::move(majors)};
     }
     if (!scope.empty())
         return base::unexpected(ErrorKind::missing_object, fmt::format("no query time model of \"{}\" is in use", scope), {},
@@ -162,8 +165,19 @@ base::Result<FoundModel> find_query_time_model(const Context& context, const std
         model->nodes = *calibrated;
         description = fmt::format("calibrated to the machine of {}", target);
     }
-    return FoundModel{{.physics = std::move(model), .flat = nullptr}, std::move(description), false};
+    return FoundModel{{.physics = std::move(model), .flat = nullptr}, std::move(description), false, {}};
 }
+
+namespace {
+
+/// Another major has other operators, and other prices for the same ones.
+std::optional<std::string> other_major(const FoundModel& found, int server_version) {
+    const auto major = std::to_string(server_version / 10'000);
+    if (found.majors.empty() || (", " + found.majors + ",").find(", " + major + ",") != std::string::npos) return {};
+    return fmt::format("The model learnt from PostgreSQL {}, this server is {}: operators may take other times here.", found.majors, major);
+}
+
+}  // namespace
 
 base::Result<PredictReport> predict(const Context& context, const PredictRequest& request) {
     ORRERY_ASSIGN(const auto analysis, read_statement(request.sql));
@@ -185,6 +199,7 @@ base::Result<PredictReport> predict(const Context& context, const PredictRequest
     ORRERY_ASSIGN(const auto texts, askable(context, session, settings, statement, analysis.facts.parameter_count));
     ORRERY_ASSIGN(auto checks, twin::plan_on_target(session, settings, texts));
     ORRERY_ASSIGN(auto plan_context, pg::read_plan_context(session));
+    if (auto warning = other_major(found, plan_context.server.version)) report.warnings.push_back(std::move(*warning));
     domain::RunConditions conditions;
     ORRERY_ASSIGN(conditions.concurrent_sessions, active_sessions(session));
     ORRERY_ASSIGN(conditions.cached_share, cached_share(session));

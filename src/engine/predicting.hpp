@@ -43,7 +43,10 @@ struct FoundModel {
     training::TrainedQueryTime model;
     std::string description;
     bool trained = false;
+    std::string majors;  ///< of the servers that it learnt from, "14, 15"; empty when that was not recorded
 };
+/// As ModelRecord::made_of names them.
+inline constexpr const char* kServerMajors = "server majors";
 base::Result<FoundModel> find_query_time_model(const Context& context, const std::string& target, const std::string& scope);
 
 /// The node model that 'orrery calibrate' made for a target; nothing when it was never calibrated.

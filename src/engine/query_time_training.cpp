@@ -1,6 +1,7 @@
 #include "engine/query_time_training.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -164,6 +165,7 @@ base::Result<void> keep(const Context& context, const TrainQueryTimeRequest& req
                       {"plans", std::to_string(report.plans)},
                       {"templates", std::to_string(report.templates)},
                       {"prior", plan.options.prior != nullptr ? "calibrated" : "factory"}};
+    if (!report.majors.empty()) record.made_of.emplace_back(kServerMajors, report.majors);
     ORRERY_ASSIGN(report.record, registry.add(std::move(record), training::encode_query_time(trained)));
     if (request.promote) {
         ORRERY_TRY(registry.promote("query-time", report.scope, report.record->version));
@@ -212,7 +214,12 @@ base::Result<TrainQueryTimeReport> train_query_time(const Context& context, cons
     report.scope = source.scope;
     report.plans = source.data.plans.size();
     std::set<std::string> templates;
-    for (const auto& executed : source.data.plans) templates.insert(executed.group);
+    std::set<int> majors;
+    for (const auto& executed : source.data.plans) {
+        templates.insert(executed.group);
+        if (executed.context->server.version > 0) majors.insert(executed.context->server.version / 10'000);
+    }
+    report.majors = fmt::format("{}", fmt::join(majors, ", "));
     report.templates = templates.size();
     report.left_out = source.data.left_out;
     if (plan.split) ORRERY_TRY(evaluate(context, request, plan, source.data, report));

@@ -31,6 +31,7 @@ struct TrainQueryTimeReport {
     std::string model;  ///< "physics, xgboost"
     std::string scope;
     std::size_t plans = 0, templates = 0;  ///< learnt from
+    std::string majors;                    ///< of the servers that they ran on, "14, 15"; empty when not recorded
     std::vector<training::LeftOut> left_out;
     std::optional<training::Evaluation> evaluation;  ///< by the split
     std::optional<training::Evaluation> test;        ///< on the test plans

@@ -180,6 +180,25 @@ TEST_F(PredictingTest, TheSamePlansGiveTheSameBytes) {
     EXPECT_EQ(second->record.parent, 1);
 }
 
+TEST_F(PredictingTest, AModelOfAnotherMajorIsToldApart) {
+    const auto context = R"({"orrery_context":{"format":1,"database":"old","server":{"version":90624},"relations":[],"indexes":[]}})";
+    auto files = recorded(3);
+    for (const auto& file : files) {
+        const auto lines = base::read_file(file);
+        ASSERT_TRUE(lines);
+        ASSERT_TRUE(base::write_file(file, std::string(context) + "\n" + *lines));
+    }
+    TrainQueryTimeRequest request;
+    request.plans = files;
+    request.evaluate = "none";
+    const auto trained = train_query_time(context_, request);
+    ASSERT_TRUE(trained) << trained.error().to_text();
+    EXPECT_EQ(trained->majors, "9");
+    const auto report = predicted("SELECT * FROM orders WHERE id = 7");
+    ASSERT_EQ(report.warnings.size(), 1U);
+    EXPECT_THAT(report.warnings.front(), HasSubstr("PostgreSQL 9"));
+}
+
 TEST_F(PredictingTest, WithoutCollectedPlansTrainingSaysWhatToDo) {
     const auto trained = train_query_time(context_, {.target = target()});
     ASSERT_FALSE(trained);
