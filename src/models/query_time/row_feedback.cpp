@@ -344,7 +344,7 @@ private:
         if (node.join_type != "Inner") return result;
         const bool asked = plan_[static_cast<std::size_t>(facts.inner)].parametrized;
         if (node.inner_unique) {
-            if (const int leaf = asked ? -1 : plan_.leaf(facts.inner); leaf >= 0) {
+            if (const int leaf = asked || !joins_by_several(i) ? -1 : plan_.leaf(facts.inner); leaf >= 0) {
                 const double table = table_rows(static_cast<std::size_t>(leaf));
                 if (table > 0 && !plan_[static_cast<std::size_t>(leaf)].overflow && single_relation(facts.inner))
                     result = std::max(result, outer * std::min(1.0, inner / table) / planned);
@@ -352,6 +352,13 @@ private:
             return std::min(result, std::max(outer, 1.0) / planned);
         }
         return asked ? result : std::min(result, std::max(outer * std::max(inner, 1.0), 1.0) / planned);
+    }
+
+    /// With one condition the planner knows better: it takes off the outer rows without a key. Of several it multiplies what depends on
+    /// each other.
+    [[nodiscard]] bool joins_by_several(std::size_t join) const {
+        const auto parts = plan_.conjuncts(join);
+        return std::count_if(parts.begin(), parts.end(), [](const Conjunct& c) { return c.equality && c.foreign; }) > 1;
     }
 
     [[nodiscard]] bool single_relation(int node) const { return std::popcount(plan_[static_cast<std::size_t>(node)].set) == 1; }

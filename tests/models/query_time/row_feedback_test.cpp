@@ -236,11 +236,15 @@ TEST(CorrectRows, InnerRowsFitTheJoins) {
 
 TEST(CorrectRows, UniqueInnerSidesBoundTheJoin) {
     // A tenth of the customers pass the filter: at least a tenth of the orders find theirs, where the estimate says 10 rows.
-    auto made = plan(hash_join({.rows = 10}, "(orders.customer = customers.id)", scan("Seq Scan", "orders", {.rows = 100'000}),
+    auto made = plan(hash_join({.rows = 10}, "((orders.customer = customers.id) AND (orders.place = customers.place))",
+                               scan("Seq Scan", "orders", {.rows = 100'000}),
                                filtered(scan("Seq Scan", "customers", {.rows = 100}), "(kind = 'a'::text)")));
     EXPECT_NEAR(corrected(made, {})[0].rows, 10, 1e-9);
     made.root.inner_unique = true;
     EXPECT_NEAR(corrected(made, {})[0].rows, 10'000, 1e-6);
+    auto by_one = made;  // of one condition the planner knows how many orders have no customer
+    by_one.root.hash_condition = "(orders.customer = customers.id)";
+    EXPECT_NEAR(corrected(by_one, {})[0].rows, 10, 1e-9);
     made.root.rows = 5e6;  // and none finds two
     EXPECT_NEAR(corrected(made, {})[0].rows, 100'000, 1e-6);
 }

@@ -1,0 +1,277 @@
+#pragma once
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/statistics.hpp"
+#include "figure.hpp"
+#include "lab/recorder.hpp"
+#include "lab/shop.hpp"
+#include "lab/star.hpp"
+#include "lab/statement_template.hpp"
+#include "lab/tpch.hpp"
+#include "models/query_time/node_model.hpp"
+#include "models/query_time/query_time_model.hpp"
+#include "models/query_time/row_feedback.hpp"
+#include "pg/private_cluster.hpp"
+#include "pg/session.hpp"
+#include "stats_database.hpp"
+#include "training/data_set.hpp"
+#include "training/query_time_fit.hpp"
+#include "training/query_time_trainer.hpp"
+
+/// A database that the training has not seen: generated schemas in turn, and Stats, all on one private server without parallel plans,
+/// warm, one session. First with nothing of it but its catalog, then after a hundred of its executions, judged on other templates.
+namespace orrery::bench {
+
+constexpr double kTpchScale = 0.05, kShopScale = 0.2, kStarScale = 0.1;
+/// Shorter runs are not judged: of them, what the network and the scheduler do decides.
+constexpr double kShortestMs = 0.1;
+
+struct RecordedDatabase {
+    std::string name;
+    bool generated = true;
+    std::vector<models::ExecutedPlan> plans;
+};
+
+/// Makes the recordings, one file a database. With ORRERY_RECORDINGS they are kept in that folder, and used again.
+class DatabaseRecordings {
+public:
+    static base::Result<std::vector<RecordedDatabase>> make() {
+        DatabaseRecordings all;
+        const char* kept = std::getenv("ORRERY_RECORDINGS");
+        std::optional<base::TemporaryFolder> temporary;
+        if (kept != nullptr) {
+            all.folder_ = kept;
+        } else {
+            ORRERY_ASSIGN(temporary, base::TemporaryFolder::create("orrery-bench"));
+            all.folder_ = temporary->path();
+        }
+        ORRERY_TRY(all.generated("tpch", lab::tpch_templates(kTpchScale, 1), 9,
+                                 [](const std::string& uri) { return lab::load_tpch({.scale = kTpchScale}, uri); }));
+        lab::ShopOptions shop_options{.scale = kShopScale, .reference = base::system_clock().now()};
+        const auto shop = lab::make_shop(shop_options);
+        ORRERY_TRY(
+            all.generated("shop", lab::shop_templates(shop, 1), 6, [&](const std::string& uri) { return lab::load_shop(shop, uri); }));
+        ORRERY_TRY(all.generated("star", lab::star_templates(kStarScale, 1), 6,
+                                 [](const std::string& uri) { return lab::load_star({.scale = kStarScale}, uri); }));
+        if (const auto stats = stats_folder()) ORRERY_TRY(all.stats(*stats));
+        return std::move(all.databases_);
+    }
+
+private:
+    base::Result<pg::PrivateCluster*> cluster() {
+        if (!cluster_) {
+            pg::ClusterOptions options;
+            options.settings = {{"shared_preload_libraries", "pg_stat_statements"},
+                                {"timezone", "UTC"},
+                                {"wal_level", "minimal"},
+                                {"max_wal_senders", "0"},
+                                {"shared_buffers", "512MB"},
+                                {"work_mem", "16MB"},
+                                {"effective_cache_size", "2GB"},
+                                {"random_page_cost", "1.1"},
+                                {"jit", "off"},
+                                {"max_parallel_workers_per_gather", "0"},
+                                {"track_io_timing", "off"},
+                                {"max_wal_size", "4GB"}};
+            ORRERY_ASSIGN(auto made, pg::PrivateCluster::create(options));
+            ORRERY_TRY(made.start());
+            cluster_.emplace(std::move(made));
+        }
+        return &*cluster_;
+    }
+
+    base::Result<void> generated(const std::string& name, const std::vector<lab::StatementTemplate>& templates, int draws,
+                                 const std::function<base::Result<void>(const std::string&)>& load) {
+        const auto file = folder_ / (name + ".jsonl");
+        if (!std::filesystem::exists(file)) {
+            ORRERY_ASSIGN(auto* server, cluster());
+            ORRERY_ASSIGN(auto admin, pg::Session::connect(server->uri(), {.application = "bench", .safe_settings = false}));
+            ORRERY_TRY(admin.execute("CREATE DATABASE " + name));
+            ORRERY_TRY(load(server->uri(name)));
+            lab::RecorderOptions options;
+            options.uri = server->uri(name);
+            options.workload = name;
+            options.output = file;
+            options.grid.draws = draws;
+            options.repeats = 3;
+            options.minimum = true;
+            options.statement_timeout = std::chrono::seconds(2);
+            ORRERY_ASSIGN(const auto report, lab::record(templates, options));
+            fmt::print(stderr, "{}: {} executions recorded in {:.0f} s, {} left out\n", name, report.recorded, report.seconds,
+                       report.left_out);
+        }
+        return read(name, true, file);
+    }
+
+    base::Result<void> stats(const std::filesystem::path& folder) {
+        const auto file = folder_ / "stats.jsonl";
+        if (!std::filesystem::exists(file)) {
+            ORRERY_ASSIGN(auto* server, cluster());
+            ORRERY_TRY(load_stats_database(*server, folder));
+            ORRERY_ASSIGN(const auto report, record_stats(*server, folder, file, std::chrono::milliseconds(700)));
+            fmt::print(stderr, "stats: {} executions recorded in {:.0f} s, {} left out\n", report.recorded, report.seconds,
+                       report.left_out);
+        }
+        return read("stats", false, file);
+    }
+
+    base::Result<void> read(const std::string& name, bool is_generated, const std::filesystem::path& file) {
+        const std::vector<std::filesystem::path> files{file};
+        ORRERY_ASSIGN(auto data, training::read_plans(files));
+        training::prepare(data, {});
+        std::erase_if(data.plans, [](const models::ExecutedPlan& plan) { return plan.time_ms < kShortestMs; });
+        for (auto& plan : data.plans) plan.group = name + ":" + plan.group;
+        databases_.push_back({.name = name, .generated = is_generated, .plans = std::move(data.plans)});
+        return {};
+    }
+
+    std::filesystem::path folder_;
+    std::optional<pg::PrivateCluster> cluster_;
+    std::vector<RecordedDatabase> databases_;
+};
+
+/// q-errors by design and database.
+using DatabaseErrors = std::map<std::string, std::map<std::string, std::vector<double>>>;
+
+inline void add_error(DatabaseErrors& errors, const std::string& design, const std::string& database, double predicted, double actual) {
+    const double q = std::exp(std::abs(std::log(predicted / actual)));
+    errors[design][database].push_back(std::isfinite(q) ? q : 1e9);
+}
+
+inline base::Result<void> judge(const std::string& design, const std::string& database, const models::NodeModel& nodes,
+                                const models::RowFeedback& rows, std::span<const models::ExecutedPlan> test, DatabaseErrors& errors) {
+    models::PlanReading reading;
+    for (const auto& plan : test) {
+        ORRERY_TRY(models::read_plan(nodes, rows, *plan.context, training::question_of(plan), false, reading));
+        add_error(errors, design, database, reading.physics_ms, plan.time_ms);
+    }
+    return {};
+}
+
+/// The same with the rows that the execution had: what is left is the physics' own error.
+inline void judge_true_rows(const std::string& design, const std::string& database, const models::NodeModel& nodes,
+                            std::span<const models::ExecutedPlan> test, DatabaseErrors& errors) {
+    std::vector<models::Operator> operators;
+    std::vector<models::Work> work;
+    std::vector<double> ms;
+    for (const auto& plan : test) {
+        models::flatten(plan.plan, *plan.context, models::RowsFrom::actuals, operators);
+        models::count_work(operators, *plan.context, plan.conditions, {}, work);
+        ms.resize(work.size());
+        add_error(errors, design, database, models::operator_times(nodes, work, ms), plan.time_ms);
+    }
+}
+
+inline base::Result<void> judge_baselines(const std::string& when, const std::string& database, std::span<const models::ExecutedPlan> train,
+                                          std::span<const models::ExecutedPlan> test, DatabaseErrors& errors) {
+    const auto cost = training::fit_cost(train);
+    training::ForestOptions options;
+    options.trees = 200;
+    options.depth = 4;
+    ORRERY_ASSIGN(auto flat, training::fit_flat(train, options));
+    const models::FlatPredictor trees(std::make_shared<const models::FlatModel>(std::move(flat)), test.front().context);
+    for (const auto& plan : test) {
+        add_error(errors, when + "planner cost", database, cost.ms(plan.plan.root.total_cost.value), plan.time_ms);
+        ORRERY_ASSIGN(const auto answer, trees.predict(training::question_of(plan)));
+        add_error(errors, when + "flat XGBoost", database, answer.ms, plan.time_ms);
+    }
+    return {};
+}
+
+/// Half of the templates, by lot: at most `most` executions of them to learn from, all of the other half to be judged.
+struct HundredSplit {
+    std::vector<models::ExecutedPlan> learn, test;
+};
+inline HundredSplit split_hundred(std::span<const models::ExecutedPlan> plans, bool first_half, std::size_t most = 100) {
+    std::map<std::string, std::vector<std::size_t>> groups;
+    for (std::size_t i = 0; i < plans.size(); ++i) groups[plans[i].group].push_back(i);
+    std::vector<std::string> names;
+    for (const auto& [name, of] : groups) names.push_back(name);
+    base::Random random(7);
+    random.shuffle(names);
+    // Where each template ran but once, a hundred of them are learnt from, and the rest judged.
+    const bool single = plans.size() < names.size() * 2;
+    const std::size_t learnt = single ? std::min<std::size_t>(most, names.size() * 2 / 3) : names.size() / 2;
+    if (!first_half) std::reverse(names.begin(), names.end());
+    HundredSplit split;
+    for (std::size_t round = 0; split.learn.size() < most && round < plans.size(); ++round)
+        for (std::size_t i = 0; i < learnt && split.learn.size() < most; ++i)
+            if (const auto& of = groups[names[i]]; round < of.size()) split.learn.push_back(plans[of[round]]);
+    for (std::size_t i = learnt; i < names.size(); ++i)
+        for (const auto at : groups[names[i]]) split.test.push_back(plans[at]);
+    return split;
+}
+
+inline base::Result<void> judge_database(std::span<const RecordedDatabase> all, const RecordedDatabase& unseen, DatabaseErrors& errors) {
+    std::vector<models::ExecutedPlan> train;
+    for (const auto& other : all)
+        if (other.generated && other.name != unseen.name) train.insert(train.end(), other.plans.begin(), other.plans.end());
+    ORRERY_ASSIGN(const auto nodes, models::fit_node_model(train));
+    ORRERY_TRY(judge("nothing: physics", unseen.name, nodes, {}, unseen.plans, errors));
+    judge_true_rows("nothing: physics, true rows", unseen.name, nodes, unseen.plans, errors);
+    ORRERY_TRY(judge("nothing: factory physics", unseen.name, models::factory_node_model(), {}, unseen.plans, errors));
+    ORRERY_TRY(judge_baselines("nothing: ", unseen.name, train, unseen.plans, errors));
+    for (const bool first_half : {true, false}) {
+        const auto split = split_hundred(unseen.plans, first_half);
+        models::NodeFitOptions options;
+        options.prior = &nodes;
+        ORRERY_ASSIGN(const auto refit, models::fit_node_model(split.learn, options));
+        const auto rows = models::learn_rows(split.learn);
+        ORRERY_TRY(judge("hundred: nothing learnt", unseen.name, nodes, {}, split.test, errors));
+        ORRERY_TRY(judge("hundred: rows learnt", unseen.name, nodes, rows, split.test, errors));
+        ORRERY_TRY(judge("hundred: physics learnt", unseen.name, refit, {}, split.test, errors));
+        ORRERY_TRY(judge("hundred: physics and rows", unseen.name, refit, rows, split.test, errors));
+        judge_true_rows("hundred: physics, true rows", unseen.name, refit, split.test, errors);
+        auto both = train;
+        both.insert(both.end(), split.learn.begin(), split.learn.end());
+        ORRERY_TRY(judge_baselines("hundred: ", unseen.name, both, split.test, errors));
+    }
+    return {};
+}
+
+inline base::Result<void> measure_unseen_database() {
+    const base::Stopwatch watch(base::system_clock());
+    ORRERY_ASSIGN(const auto databases, DatabaseRecordings::make());
+    DatabaseErrors errors;
+    for (const auto& unseen : databases) ORRERY_TRY(judge_database(databases, unseen, errors));
+    for (const auto& [design, by_database] : errors)
+        for (const auto& [database, q] : by_database)
+            fmt::print(stderr, "{:>28} {:>6}: n {:4} p50 {:.3f} p90 {:.2f} p95 {:.2f}\n", design, database, q.size(), base::median(q),
+                       base::quantile(q, 0.9), base::quantile(q, 0.95));
+    // Each database weighs the same: the mean of their medians would hide a bad one, so the worst is named too.
+    const auto figure = [&](const char* name, const std::string& when, const std::string& design) {
+        std::vector<double> logs, peers;
+        std::string each;
+        for (const auto& [database, q] : errors.at(when + design)) {
+            logs.push_back(std::log(base::median(q)));
+            peers.push_back(std::log(base::median(errors.at(when + "planner cost").at(database))));
+            each += fmt::format("{}{} {:.2f}", each.empty() ? "" : ", ", database, base::median(q));
+        }
+        print({name, std::exp(base::mean(logs)), "q-error",
+               fmt::format("geometric mean of the medians of {} databases ({}), each unseen in turn; {:.0f} s", logs.size(), each,
+                           watch.seconds()),
+               "calibrated planner cost", std::exp(base::mean(peers))});
+    };
+    figure("predict.unseen_database_q50", "nothing: ", "physics");
+    figure("predict.unseen_database_100_queries_q50", "hundred: ", "physics and rows");
+    return {};
+}
+
+}  // namespace orrery::bench
