@@ -42,7 +42,7 @@ struct RowFeedback {
 
 struct RowLearningOptions {
     double scan_shrinkage = 1.5;  ///< templates' worth of evidence for the planner's own estimate of a scan's conditions
-    double join_shrinkage = 20;   ///< the same for a join's increment
+    double join_shrinkage = 6;    ///< the same for a join's increment
     bool joins = true;
 };
 /// A template counts once, however often it ran; what only one of them showed is shrunk the most.
