@@ -9,6 +9,7 @@
 
 #include "base/folder.hpp"
 #include "base/result.hpp"
+#include "predict_database.hpp"
 #include "predict_forest.hpp"
 #include "predict_loto.hpp"
 #include "predict_whole.hpp"
@@ -22,6 +23,7 @@ int main(int count, char** arguments) {
     const std::vector<std::pair<std::string, base::Result<void> (*)()>> parts{
         {"forest", &bench::measure_forest},
         {"unseen-templates", &bench::measure_unseen_templates},
+        {"database", &bench::measure_unseen_database},
         {"whole", &bench::measure_whole},
     };
     bool well = true;
