@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 
 #include "base/folder.hpp"
 #include "base/random.hpp"
+#include "data_folder.hpp"
 #include "lab/recorder.hpp"
 #include "lab/statement_template.hpp"
 #include "lab/value.hpp"
@@ -28,8 +28,7 @@ inline constexpr std::int64_t kStatsComments = 174'305, kStatsHistories = 303'18
 
 /// The folder beside the checkout, or the one in ORRERY_DATA; nothing, said on standard error, where it is not.
 inline std::optional<std::filesystem::path> stats_folder() {
-    const char* given = std::getenv("ORRERY_DATA");
-    const auto folder = std::filesystem::absolute(given != nullptr ? given : "../shared/data") / "stats";
+    const auto folder = std::filesystem::absolute(data_folder() / "stats");
     std::error_code ignored;
     if (std::filesystem::exists(folder / "stats_CEB.sql", ignored)) return folder;
     fmt::print(stderr, "left out: no Stats database in {} (ORRERY_DATA names another folder)\n", folder.string());

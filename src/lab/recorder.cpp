@@ -47,8 +47,11 @@ public:
     base::Result<void> set(int count) {
         if (static_cast<int>(threads_.size()) == count) return {};
         threads_.clear();
+        // Nothing of theirs is rolled back, so nothing may be changed, not even behind the parser's back.
+        auto reading = session_options(options_);
+        reading.read_only = true;
         for (int i = 0; i < count; ++i) {
-            ORRERY_ASSIGN(auto session, pg::Session::connect(options_.uri, session_options(options_)));
+            ORRERY_ASSIGN(auto session, pg::Session::connect(options_.uri, reading));
             threads_.emplace_back([this, i, session = std::move(session)](const std::stop_token& stop) mutable {
                 session.cancel_on(stop);
                 work(session, i, stop);
