@@ -133,5 +133,18 @@ TEST(WriteFile, KeepsTheModeAndLeavesNoNeighbour) {
     EXPECT_FALSE(write_file("/nowhere/file", "x"));
 }
 
+TEST(WriteNewFile, TakesAPathOnce) {
+    auto folder = TemporaryFolder::create("once");
+    ASSERT_TRUE(folder);
+    const auto path = folder->path() / "file";
+    EXPECT_TRUE(write_new_file(path, "first").value());
+    EXPECT_FALSE(write_new_file(path, "second").value());
+    EXPECT_EQ(read_file(path).value(), "first");
+    std::size_t files = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder->path())) ++files;
+    EXPECT_EQ(files, 1U) << "nothing is left beside it";
+    EXPECT_FALSE(write_new_file("/nowhere/file", "x"));
+}
+
 }  // namespace
 }  // namespace orrery::base
