@@ -289,7 +289,7 @@ std::size_t tried_horizon(std::size_t horizon, std::size_t size, const Periods& 
 ForecastPoint point_at(double log, const Quantiles& quantiles, double spread, bool few) {
     const auto calls = [](double value) { return std::max(0.0, std::expm1(value)); };
     ForecastPoint point;
-    point.calls = calls(log + quantiles.middle * spread);
+    point.calls = std::round(calls(log + quantiles.middle * spread));  // the median of counts is a count
     point.low = calls(log + quantiles.low * spread);
     point.high = calls(log + quantiles.high * spread);
     if (few) {  // arrivals of a steady rate vary at least like this

@@ -20,7 +20,7 @@ struct ArrivalHistory {
 /// Of one bin, or of several together.
 struct ForecastPoint {
     base::WallTime start{};
-    double calls = 0;          ///< as likely exceeded as not: the mean absolute error is least for it
+    double calls = 0;          ///< a whole number, as likely exceeded as not: the mean absolute error is least for it
     double low = 0, high = 0;  ///< 90 % interval, from how far past forecasts were off; never negative
 };
 
