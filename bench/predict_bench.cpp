@@ -25,6 +25,7 @@ int main(int count, char** arguments) {
         {"unseen-templates", &bench::measure_unseen_templates},
         {"database", &bench::measure_unseen_database},
         {"whole", &bench::measure_whole},
+        {"physics-speed", &bench::measure_physics_speed},
     };
     bool well = true;
     for (const auto& [name, figures] : parts) {

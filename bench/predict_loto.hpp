@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <limits>
 #include <map>
@@ -134,6 +135,46 @@ inline base::Result<void> leave_one_out(const std::string& left_out, std::span<c
         errors.add("planner cost", left_out, cost.ms(plan.plan.root.total_cost.value), plan.time_ms);
         errors.add("flat XGBoost", left_out, std::exp(models::predict(trees, planned_features(plan.plan))), plan.time_ms);
     }
+    return {};
+}
+
+/// Time of the way from a plan to its operators' times, without feedback and trees; of the recorded template with the most nodes.
+inline base::Result<void> measure_physics_speed() {
+    const auto files = recorded_plan_files();
+    if (files.empty()) return {};
+    ORRERY_ASSIGN(const auto data, training::read_plans(files));
+    const auto context = models::infer_context(data.plans);
+    const models::ExecutedPlan* largest = nullptr;
+    std::size_t nodes = 0;
+    std::vector<models::Operator> operators;
+    for (const auto& plan : data.plans) {
+        models::flatten(plan.plan, context, models::RowsFrom::estimates, operators);
+        if (operators.size() > nodes) {
+            nodes = operators.size();
+            largest = &plan;
+        }
+    }
+    const auto model = models::factory_node_model();
+    std::vector<models::Work> work(nodes);
+    std::vector<double> ms(nodes), rounds, flattening;
+    double sum = 0;
+    constexpr int kCalls = 2000;
+    for (int round = 0; round < 15; ++round) {
+        const auto begun = std::clock();
+        const auto spent_us = [&] { return static_cast<double>(std::clock() - begun) * 1e6 / CLOCKS_PER_SEC / kCalls; };
+        for (int call = 0; call < kCalls; ++call) models::flatten(largest->plan, context, models::RowsFrom::estimates, operators);
+        flattening.push_back(spent_us());
+        for (int call = 0; call < kCalls; ++call) {
+            models::count_work(operators, context, {}, {}, work);
+            sum += models::operator_times(model, work, ms);
+        }
+        rounds.push_back(spent_us());
+    }
+    if (!(sum > 0)) return base::unexpected(base::ErrorKind::internal, "the physics gave no time");
+    print({"predict.physics", base::quantile(rounds, 0.5), "us",
+           fmt::format("from a parsed plan of {} nodes to the times of its operators, {:.2f} us of it flattening; CPU time, median of {} "
+                       "rounds of {} calls",
+                       nodes, base::quantile(flattening, 0.5), rounds.size(), kCalls)});
     return {};
 }
 

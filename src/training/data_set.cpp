@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <map>
 #include <set>
@@ -11,10 +10,9 @@
 #include <tuple>
 #include <utility>
 
-#include "base/byte_stream.hpp"
-#include "base/random.hpp"
 #include "pg/catalog_reader.hpp"
 #include "sql/statement.hpp"
+#include "training/data_hash.hpp"
 #include "training/plan_document.hpp"
 #include "training/plan_lines.hpp"
 
@@ -65,6 +63,28 @@ private:
     std::map<std::string, std::size_t> counts_, named_;
 };
 
+/// Contexts as plans' own settings changed them, each made once.
+class ContextsUnderSettings {
+public:
+    std::shared_ptr<const domain::PlanContext> apply(std::shared_ptr<const domain::PlanContext> context, const domain::Plan& plan) {
+        if (plan.settings.empty()) return context;
+        const auto key = std::pair(context, plan.settings);
+        if (const auto known = made_.find(key); known != made_.end()) return known->second;
+        const auto server = server_under(context->server, plan);
+        const std::size_t size = 1 + context->relations.size() + context->indexes.size();
+        if (made_.size() * size >= kMostFacts || hash_of(server) == hash_of(context->server)) return context;
+        auto changed = std::make_shared<domain::PlanContext>(*context);
+        changed->server = server;
+        return made_[key] = std::move(changed);
+    }
+
+private:
+    static constexpr std::size_t kMostFacts = 1'000'000;  // relations and indexes in all copies together
+    std::map<std::pair<std::shared_ptr<const domain::PlanContext>, std::vector<std::pair<std::string, std::string>>>,
+             std::shared_ptr<const domain::PlanContext>>
+        made_;
+};
+
 /// One file's plans, put into the data set.
 class FileReader {
 public:
@@ -112,10 +132,10 @@ public:
 private:
     void complete(PlanDocument& document) {
         ExecutedPlan& plan = document.plan;
-        if (plan.group.empty() && !document.query_text.empty())
-            if (const auto fingerprint = sql::fingerprint(document.query_text)) plan.group = fingerprint->hex();
-        if (plan.group.empty()) plan.group = template_;
-        plan.context = context_for(plan.database);
+        if (plan.fingerprint.value == 0 && !document.query_text.empty())
+            if (const auto fingerprint = sql::fingerprint(document.query_text)) plan.fingerprint = *fingerprint;
+        if (plan.group.empty()) plan.group = plan.fingerprint.value != 0 ? plan.fingerprint.hex() : template_;
+        plan.context = settings_.apply(context_for(plan.database), plan.plan);
         if (plan.database.empty()) plan.database = plan.context->database;
     }
 
@@ -139,58 +159,8 @@ private:
     base::Error first_error_;
     std::map<std::string, std::shared_ptr<const domain::PlanContext>> contexts_;  // by database
     std::shared_ptr<const domain::PlanContext> newest_;
+    ContextsUnderSettings settings_;
 };
-
-std::uint64_t hash_of(const domain::PlanContext& context) {
-    base::ByteWriter bytes;
-    const auto& server = context.server;
-    bytes.text(context.database);
-    for (const std::int64_t number : {std::int64_t{server.version}, std::int64_t{server.block_size}, server.work_mem.value,
-                                      server.shared_buffers.value, server.effective_cache_size.value})
-        bytes.i64(number);
-    bytes.u8(server.parallel_leader_participation ? 1 : 0);
-    for (const double number :
-         {server.hash_mem_multiplier, server.seq_page_cost, server.random_page_cost, server.cpu_tuple_cost, server.cpu_index_tuple_cost,
-          server.cpu_operator_cost, server.parallel_tuple_cost, server.parallel_setup_cost})
-        bytes.f64(number);
-    for (const auto& relation : context.relations) {
-        bytes.text(relation.schema);
-        bytes.text(relation.name);
-        for (const double number : {relation.tuples, relation.pages, relation.all_visible_pages}) bytes.f64(number);
-    }
-    for (const auto& index : context.indexes) {
-        for (const auto* name : {&index.schema, &index.name, &index.table}) bytes.text(*name);
-        for (const double number : {index.tuples, index.pages, index.correlation}) bytes.f64(number);
-        bytes.i64(index.height);
-        bytes.u8(index.unique ? 1 : 0);
-    }
-    return base::stable_hash(bytes.bytes());
-}
-
-class ContextHashes {
-public:
-    std::uint64_t operator()(const domain::PlanContext* context) {
-        if (context == nullptr) return 0;
-        const auto [at, fresh] = known_.try_emplace(context, 0);
-        if (fresh) at->second = hash_of(*context);
-        return at->second;
-    }
-
-private:
-    std::map<const domain::PlanContext*, std::uint64_t> known_;
-};
-
-std::uint64_t hash_of(const ExecutedPlan& plan, ContextHashes& contexts) {
-    base::ByteWriter bytes;
-    bytes.text(pg::write_plan(plan.plan));
-    bytes.text(plan.database);
-    bytes.f64(plan.time_ms);
-    bytes.f64(plan.conditions.concurrent_sessions);
-    bytes.f64(plan.conditions.cached_share);
-    bytes.i64(base::to_unix_ms(plan.at));
-    bytes.u64(contexts(plan.context.get()));
-    return base::stable_hash(bytes.bytes());
-}
 
 struct Keyed {
     std::uint64_t hash = 0;
@@ -199,10 +169,10 @@ struct Keyed {
 
 /// By database and template, then time, then planner's cost: neighbours are alike, and no file's order shows.
 void sort_plans(std::vector<ExecutedPlan>& plans) {
-    ContextHashes contexts;
+    PlanHasher hasher;
     std::vector<Keyed> order;
     order.reserve(plans.size());
-    for (std::size_t i = 0; i < plans.size(); ++i) order.push_back({hash_of(plans[i], contexts), i});
+    for (std::size_t i = 0; i < plans.size(); ++i) order.push_back({hasher(plans[i]), i});
     const auto key = [&](const Keyed& item) {
         const ExecutedPlan& plan = plans[item.at];
         const double cost = plan.plan.total_cost().value;
@@ -217,19 +187,6 @@ void sort_plans(std::vector<ExecutedPlan>& plans) {
 }
 
 }  // namespace
-
-std::uint64_t hash_of(std::span<const ExecutedPlan> plans) {
-    ContextHashes contexts;
-    std::map<std::string_view, std::uint64_t> groups;  // sums: their order does not matter
-    for (const auto& plan : plans) groups[plan.group] += hash_of(plan, contexts);
-    std::vector<std::uint64_t> hashes;
-    hashes.reserve(groups.size());
-    for (const auto& [name, hash] : groups) hashes.push_back(hash);
-    std::sort(hashes.begin(), hashes.end());
-    base::ByteWriter bytes;
-    for (const std::uint64_t hash : hashes) bytes.u64(hash);
-    return base::stable_hash(bytes.bytes());
-}
 
 base::Result<DataSet> read_plans(std::span<const fs::path> files, const ReadOptions& options) {
     DataSet data;
@@ -278,6 +235,7 @@ DataSet plans_from_sightings(std::span<const domain::PlanSighting> sightings, st
         ExecutedPlan& executed = data.plans.emplace_back();
         executed.plan = *std::move(plan);
         executed.group = sighting.fingerprint.hex();
+        executed.fingerprint = sighting.fingerprint;
         executed.database = sighting.database;
         executed.time_ms = *sighting.execution_ms;
         executed.at = sighting.seen;

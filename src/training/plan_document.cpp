@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -12,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "config/settings.hpp"
 #include "pg/catalog_reader.hpp"
 
 namespace orrery::training {
@@ -124,11 +126,36 @@ void read_extras(const Json& object, PlanDocument& document) {
     models::ExecutedPlan& plan = document.plan;
     plan.group = text_of(*extras, "template");
     plan.database = text_of(*extras, "database");
+    plan.fingerprint = domain::Fingerprint::from_hex(text_of(*extras, "fingerprint"));
     if (const auto ms = number_of(*extras, "run_ms")) plan.time_ms = *ms;
     if (const auto sessions = number_of(*extras, "concurrency"); sessions && *sessions >= 1 && *sessions < 1e6)
         plan.conditions.concurrent_sessions = *sessions;
     if (const auto share = number_of(*extras, "cached_share"); share && *share >= 0 && *share <= 1) plan.conditions.cached_share = *share;
     if (const auto at = wall_time_from(text_of(*extras, "at"))) plan.at = *at;
+}
+
+void read_setting(std::string_view name, const std::string& value, domain::ServerFacts& server) {
+    const std::array<std::pair<std::string_view, base::Bytes*>, 2> sizes{
+        {{"work_mem", &server.work_mem}, {"effective_cache_size", &server.effective_cache_size}}};
+    for (const auto& [known, size] : sizes)
+        if (known == name)
+            if (const auto bytes = config::parse_bytes(value)) *size = *bytes;
+    const std::array<std::pair<std::string_view, double*>, 8> numbers{{{"hash_mem_multiplier", &server.hash_mem_multiplier},
+                                                                       {"seq_page_cost", &server.seq_page_cost},
+                                                                       {"random_page_cost", &server.random_page_cost},
+                                                                       {"cpu_tuple_cost", &server.cpu_tuple_cost},
+                                                                       {"cpu_index_tuple_cost", &server.cpu_index_tuple_cost},
+                                                                       {"cpu_operator_cost", &server.cpu_operator_cost},
+                                                                       {"parallel_tuple_cost", &server.parallel_tuple_cost},
+                                                                       {"parallel_setup_cost", &server.parallel_setup_cost}}};
+    for (const auto& [known, number] : numbers)
+        if (known == name) {
+            double parsed = 0;
+            const char* end = value.data() + value.size();
+            const auto [at, error] = std::from_chars(value.data(), end, parsed);
+            if (error == std::errc{} && at == end && std::isfinite(parsed) && parsed >= 0) *number = parsed;
+        }
+    if (name == "parallel_leader_participation") server.parallel_leader_participation = value == "on";
 }
 
 /// Keeps the keys of the document itself, of "orrery" and of the context: the plan, most of the bytes, is read elsewhere.
@@ -170,6 +197,12 @@ std::optional<double> own_time(const domain::Plan& plan) {
     if (plan.execution_ms) return plan.execution_ms;
     if (plan.root.actual_total_ms) return *plan.root.actual_total_ms * plan.root.actual_loops.value_or(1);
     return {};
+}
+
+domain::ServerFacts server_under(const domain::ServerFacts& server, const domain::Plan& plan) {
+    domain::ServerFacts changed = server;
+    for (const auto& [name, value] : plan.settings) read_setting(name, value, changed);
+    return changed;
 }
 
 bool was_executed(const domain::Plan& plan) {

@@ -3,9 +3,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "domain/plan.hpp"
 #include "domain/plan_context.hpp"
 #include "models/query_time/executed_plan.hpp"
 
@@ -26,6 +28,8 @@ std::optional<base::WallTime> wall_time_from(std::string_view text);
 
 /// A plan's own time: Execution Time, else that of its root; nothing when it has none.
 std::optional<double> own_time(const domain::Plan& plan);
+/// The server as the plan's own settings (EXPLAIN's SETTINGS) had changed it.
+domain::ServerFacts server_under(const domain::ServerFacts& server, const domain::Plan& plan);
 /// Whether rows were counted while it ran.
 bool was_executed(const domain::Plan& plan);
 

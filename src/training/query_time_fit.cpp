@@ -180,11 +180,10 @@ std::vector<std::size_t> newest(const std::vector<std::size_t>& positions, std::
     return order;
 }
 
-models::TemplateTimes template_times(const std::string& name, const std::vector<std::size_t>& positions,
-                                     std::span<const ExecutedPlan> plans, std::span<const std::uint64_t> shapes,
-                                     std::span<const double> trees_errors, std::size_t recent) {
+models::TemplateTimes template_times(std::uint64_t key, const std::vector<std::size_t>& positions, std::span<const ExecutedPlan> plans,
+                                     std::span<const std::uint64_t> shapes, std::span<const double> trees_errors, std::size_t recent) {
     models::TemplateTimes times;
-    times.key = models::template_key(name).value;
+    times.key = key;
     times.executions = static_cast<double>(positions.size());
     std::vector<double> logs, trees;
     for (const auto i : newest(positions, plans, recent)) logs.push_back(std::log(plans[i].time_ms));
@@ -211,7 +210,7 @@ models::TemplateTimes template_times(const std::string& name, const std::vector<
 domain::PlanQuestion question_of(const ExecutedPlan& executed) {
     domain::PlanQuestion question;
     question.plan = &executed.plan;
-    question.fingerprint = models::template_key(executed.group);
+    question.fingerprint = executed.fingerprint.value != 0 ? executed.fingerprint : models::template_key(executed.group);
     question.conditions = executed.conditions;
     return question;
 }
@@ -262,9 +261,10 @@ base::Result<models::QueryTimeModel> fit_query_time(std::span<const ExecutedPlan
         if (progress) progress(kStageEnds[2] + (kStageEnds[3] - kStageEnds[2]) * done);
     };
     ORRERY_ASSIGN(model.residual, train_forest(table, options.residual, share, stop));
-    for (const auto& [name, positions] : groups)
-        model.templates.push_back(template_times(name, positions, plans, shapes, errors, options.recent));
-    std::sort(model.templates.begin(), model.templates.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+    std::map<std::uint64_t, std::vector<std::size_t>> known;  // as questions name them
+    for (std::size_t i = 0; i < plans.size(); ++i) known[question_of(plans[i]).fingerprint.value].push_back(i);
+    for (const auto& [key, positions] : known)
+        model.templates.push_back(template_times(key, positions, plans, shapes, errors, options.recent));
     return model;
 }
 

@@ -33,8 +33,8 @@ TEST(CommandLine, HelpAndVersionGoToStandardOutput) {
     const World world;
     const auto help = world.run({"--help"});
     EXPECT_EQ(help.code, 0);
-    for (const auto* command :
-         {"demo", "doctor", "collect", "analyze", "advise", "whatif", "apply", "revert", "evaluate", "ledger", "tune", "lab", "settings"})
+    for (const auto* command : {"demo", "doctor", "collect", "analyze", "advise", "train", "predict", "whatif", "apply", "revert",
+                                "evaluate", "ledger", "tune", "lab", "settings"})
         EXPECT_NE(help.output.find(std::string("  ") + command + " "), std::string::npos) << command;
     EXPECT_EQ(world.run({"--version"}).output.substr(0, 7), "orrery ");
 }

@@ -121,6 +121,36 @@ TEST(ReadPlans, AutoExplainGoesByTheFingerprintOfItsText) {
     EXPECT_EQ(data->plans[0].time_ms, 2) << "it has no Execution Time: that of the root";
 }
 
+TEST(ReadPlans, AFingerprintGoesWithTheTemplatesName) {
+    const Files files;
+    const auto data =
+        read({files.write("x.jsonl", scan_document({.extras = R"(,"orrery":{"template":"q22","fingerprint":"54949c608525654b"})"}))});
+    ASSERT_TRUE(data) << data.error().to_text();
+    EXPECT_EQ(data->plans[0].group, "q22");
+    EXPECT_EQ(data->plans[0].fingerprint.hex(), "54949c608525654b");
+}
+
+TEST(ReadPlans, SettingsOfThePlanGoBeforeTheContexts) {
+    const Files files;
+    const std::string changed = R"(,"Settings":{"work_mem":"64kB","seq_page_cost":"0.25","random_page_cost":"cheap","jit":"off",)"
+                                R"("parallel_leader_participation":"off"})";
+    const auto data =
+        read({files.write("x.jsonl", context_line("d") + scan_document({.rows = 1}) + "\n" + scan_document({.rows = 2, .extras = changed}) +
+                                         "\n" + scan_document({.rows = 3, .extras = changed}) + "\n" +
+                                         scan_document({.rows = 4, .extras = R"(,"Settings":{"jit":"off"})"}))});
+    ASSERT_TRUE(data) << data.error().to_text();
+    ASSERT_EQ(data->plans.size(), 4U);
+    EXPECT_EQ(data->plans[0].context->server.work_mem.value, 67108864);
+    const auto& server = data->plans[1].context->server;
+    EXPECT_EQ(server.work_mem.value, 65536);
+    EXPECT_EQ(server.seq_page_cost, 0.25);
+    EXPECT_EQ(server.random_page_cost, 4);
+    EXPECT_FALSE(server.parallel_leader_participation);
+    EXPECT_NE(data->plans[1].context->find_relation("orders"), nullptr);
+    EXPECT_EQ(data->plans[2].context, data->plans[1].context);
+    EXPECT_EQ(data->plans[3].context, data->plans[0].context);
+}
+
 TEST(ReadPlans, WhatIsNoPlanIsCountedWithItsLine) {
     const Files files;
     std::string text = scan_document({}) + "\n";

@@ -91,6 +91,7 @@ double correlation_of(const IndexUse& use, const domain::RelationFacts& table, c
                            .filter_operators = scan.filter_operators,
                            .unseen_share = 1,
                            .server = &server};
+        cost.prepare();
         const double tuples = std::max(scan.filtered ? use.most_rows : scan.rows, 1.0);
         const double scattered = cost.of(tuples);
         cost.correlation2 = 1;

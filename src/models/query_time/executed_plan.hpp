@@ -19,6 +19,7 @@ struct ExecutedPlan {
     domain::RunConditions conditions{};
     std::shared_ptr<const domain::PlanContext> context;  ///< never null; empty relations when nothing is known
     base::WallTime at{};                                 ///< zero when not told
+    domain::Fingerprint fingerprint{};                   ///< of the statement; zero when not told: then its group stands for it
 };
 
 }  // namespace orrery::models

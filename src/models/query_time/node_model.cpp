@@ -89,12 +89,21 @@ Loss pseudo_huber(double error, double delta) {
     return {delta * delta * (root - 1), error / root};
 }
 
-/// Sum of the losses at log coefficients `theta`, and its gradient.
-double evaluate(const Observations& all, const std::vector<double>& theta, const std::vector<double>& prior, const NodeFitOptions& options,
-                std::vector<double>& gradient) {
+/// What is fitted: of each kind of work the log of its price over the prior's, beyond that of the machine as a whole, which comes last.
+constexpr std::size_t kSpeed = kWorkTerms;
+
+std::array<double, kWorkTerms> prices(const NodeModel& prior, const std::vector<double>& theta) {
     std::array<double, kWorkTerms> ns{};
-    for (std::size_t k = 0; k < kWorkTerms; ++k) ns[k] = std::exp(theta[k]);
-    gradient.assign(kWorkTerms, 0);
+    for (std::size_t k = 0; k < kWorkTerms; ++k)
+        ns[k] = std::clamp(std::clamp(prior.ns[k], kLeastNs, kMostNs) * std::exp(theta[k] + theta[kSpeed]), kLeastNs, kMostNs);
+    return ns;
+}
+
+/// Sum of the losses at `theta`, and its gradient.
+double evaluate(const Observations& all, const std::vector<double>& theta, const NodeModel& prior, const NodeFitOptions& options,
+                std::vector<double>& gradient) {
+    const auto ns = prices(prior, theta);
+    gradient.assign(kWorkTerms + 1, 0);
     double value = 0;
     std::size_t op = 0, entry = 0;
     std::array<double, kWorkTerms> plan_parts{};
@@ -124,10 +133,10 @@ double evaluate(const Observations& all, const std::vector<double>& theta, const
         value += label.weight * loss.value;
         for (std::size_t k = 0; k < kWorkTerms; ++k) gradient[k] += label.weight * loss.slope / plan_ms * plan_parts[k];
     }
-    for (std::size_t k = 0; k < kWorkTerms; ++k) {
-        const double away = theta[k] - prior[k];
-        value += options.shrinkage * away * away;
-        gradient[k] += 2 * options.shrinkage * away;
+    for (std::size_t k = 0; k < kWorkTerms; ++k) gradient[kSpeed] += gradient[k];
+    for (std::size_t k = 0; k <= kSpeed; ++k) {
+        value += options.shrinkage * theta[k] * theta[k];
+        gradient[k] += 2 * options.shrinkage * theta[k];
     }
     return value;
 }
@@ -143,19 +152,19 @@ NodeModel factory_node_model() {
     constexpr Price kPrices[] = {
         {Term::statement, 2'000},
         {Term::node, 1'500},
-        {Term::rows_passed, 30},
+        {Term::rows_passed, 25},
         {Term::sequential_pages, 600},
         {Term::pages_read_ahead, 12'000},
-        {Term::sequential_tuples, 45},
+        {Term::sequential_tuples, 35},
         {Term::comparisons, 25},
         {Term::patterns, 120},
         {Term::list_items, 12},
         {Term::calls, 80},
-        {Term::descents, 1'000},
+        {Term::descents, 700},
         {Term::index_tuples, 60},
         {Term::index_pages, 500},
-        {Term::heap_fetches, 450},
-        {Term::heap_pages, 1'500},
+        {Term::heap_fetches, 220},
+        {Term::heap_pages, 2'200},
         {Term::pages_read_random, 80'000},
         {Term::bitmap_entries, 60},
         {Term::bitmap_pages, 1'000},
@@ -167,7 +176,7 @@ NodeModel factory_node_model() {
         {Term::join_filters, 40},
         {Term::hash_builds, 150},
         {Term::hash_bytes, 0.5},
-        {Term::hash_probes, 100},
+        {Term::hash_probes, 70},
         {Term::large_probes, 25},
         {Term::hash_matches, 80},
         {Term::merges, 80},
@@ -179,7 +188,7 @@ NodeModel factory_node_model() {
         {Term::transitions, 120},
         {Term::group_keys, 40},
         {Term::large_groups, 25},
-        {Term::groups, 400},
+        {Term::groups, 500},
         {Term::window_rows, 250},
         {Term::memoize_hits, 150},
         {Term::memoize_misses, 400},
@@ -202,9 +211,12 @@ double operator_times(const NodeModel& model, std::span<const Work> work, std::s
     double sum = 0;
     const std::size_t count = std::min(work.size(), ms.size());
     for (std::size_t i = 0; i < count; ++i) {
-        double ns = 0;
-        for (std::size_t k = 0; k < kWorkTerms; ++k) ns += work[i][k] * model.ns[k];
-        ms[i] = ns * 1e-6;
+        // Two sums, that need not wait for each other.
+        static_assert(kWorkTerms % 2 == 0);
+        std::array<double, 2> ns{};
+        for (std::size_t k = 0; k < kWorkTerms; k += 2)
+            for (std::size_t lane = 0; lane < 2; ++lane) ns[lane] += work[i][k + lane] * model.ns[k + lane];
+        ms[i] = (ns[0] + ns[1]) * 1e-6;
         sum += ms[i];
     }
     return sum;
@@ -216,14 +228,12 @@ base::Result<NodeModel> fit_node_model(std::span<const ExecutedPlan> plans, cons
         return base::unexpected(ErrorKind::invalid_input, "cannot fit the node model",
                                 "Of " + std::to_string(plans.size()) + " plans none has a time above zero and a context.",
                                 "Give plans of EXPLAIN (ANALYZE, FORMAT JSON), for instance from `orrery lab record`.");
-    const NodeModel start = options.prior != nullptr ? *options.prior : factory_node_model();
-    std::vector<double> prior(kWorkTerms);
-    for (std::size_t k = 0; k < kWorkTerms; ++k) prior[k] = std::log(std::clamp(start.ns[k], kLeastNs, kMostNs));
-    std::vector<double> theta = prior;
+    const NodeModel prior = options.prior != nullptr ? *options.prior : factory_node_model();
+    std::vector<double> theta(kWorkTerms + 1, 0);
     minimize_lbfgs(
         theta, [&](const std::vector<double>& at, std::vector<double>& gradient) { return evaluate(all, at, prior, options, gradient); });
     NodeModel model;
-    for (std::size_t k = 0; k < kWorkTerms; ++k) model.ns[k] = std::clamp(std::exp(theta[k]), kLeastNs, kMostNs);
+    model.ns = prices(prior, theta);
     return model;
 }
 

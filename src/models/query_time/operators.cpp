@@ -1,9 +1,10 @@
 #include "models/query_time/operators.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
-#include <limits>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -57,14 +58,33 @@ constexpr std::pair<std::string_view, OperatorKind> kKinds[] = {
     {"WorkTable Scan", OperatorKind::work_table_scan},
 };
 
+constexpr std::size_t kSlots = 256;
+
+constexpr std::size_t slot_of(std::string_view type) {
+    const auto at = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(type[i])); };
+    return (type.size() * 31 + at(0) * 7 + at(type.size() / 2) * 13 + at(type.size() - 1) * 3) % kSlots;
+}
+
+/// Positions in kKinds plus one by slot: a node's type is compared with one or two names only.
+constexpr auto kSlotted = [] {
+    std::array<std::uint8_t, kSlots> slots{};
+    for (std::size_t i = 0; i < std::size(kKinds); ++i) {
+        std::size_t slot = slot_of(kKinds[i].first);
+        while (slots[slot] != 0) slot = (slot + 1) % kSlots;
+        slots[slot] = static_cast<std::uint8_t>(i + 1);
+    }
+    return slots;
+}();
+
 OperatorKind kind_of(const PlanNode& node) {
+    if (node.type.empty()) return OperatorKind::other;
     if (node.type == "Aggregate") {
         if (node.strategy == "Hashed" || node.strategy == "Mixed") return OperatorKind::hashed_aggregate;
         return node.strategy == "Sorted" ? OperatorKind::sorted_aggregate : OperatorKind::plain_aggregate;
     }
-    const auto* at = std::lower_bound(std::begin(kKinds), std::end(kKinds), std::string_view(node.type),
-                                      [](const auto& entry, std::string_view name) { return entry.first < name; });
-    return at != std::end(kKinds) && at->first == node.type ? at->second : OperatorKind::other;
+    for (std::size_t slot = slot_of(node.type); kSlotted[slot] != 0; slot = (slot + 1) % kSlots)
+        if (const auto& [name, kind] = kKinds[kSlotted[slot] - 1U]; name == node.type) return kind;
+    return OperatorKind::other;
 }
 
 /// A count fit to be multiplied: finite and not negative.

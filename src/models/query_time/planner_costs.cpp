@@ -1,18 +1,34 @@
 #include "models/query_time/planner_costs.hpp"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <cmath>
+#include <cstdint>
 
 namespace orrery::models {
 namespace {
 
-bool is_word(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
-}
+enum CharacterKind : std::uint8_t { kOther = 0, kWord = 1, kOperator = 2, kQuote = 4 };
 
+constexpr auto kCharacters = [] {
+    std::array<std::uint8_t, 256> kinds{};
+    for (int c = 0; c < 26; ++c) kinds[static_cast<std::size_t>('a' + c)] = kinds[static_cast<std::size_t>('A' + c)] = kWord;
+    for (int c = '0'; c <= '9'; ++c) kinds[static_cast<std::size_t>(c)] = kWord;
+    kinds['_'] = kinds['$'] = kWord;
+    for (const char c : std::string_view("<>=~!@#%^&|?")) kinds[static_cast<std::size_t>(c)] = kOperator;
+    kinds['\''] = kinds['"'] = kQuote;
+    for (std::size_t c = 128; c < 256; ++c) kinds[c] = kWord;  // letters of other alphabets
+    return kinds;
+}();
+
+std::uint8_t kind_of(char c) {
+    return kCharacters[static_cast<unsigned char>(c)];
+}
+bool is_word(char c) {
+    return kind_of(c) == kWord;
+}
 bool is_operator(char c) {
-    return std::string_view("<>=~!@#%^&|?").find(c) != std::string_view::npos;
+    return kind_of(c) == kOperator;
 }
 
 /// The position behind a quoted text that begins at `at`.
@@ -91,13 +107,17 @@ double planner_divisor(std::span<const Operator> operators, const Operator& op, 
     return op.partial ? parallel_divisor(workers_above(operators, op), context.server.parallel_leader_participation) : 1;
 }
 
+void IndexScanCost::prepare() {
+    descent = (std::ceil(std::log2(std::max(index_tuples, 2.0))) + (height + 1) * 50) * server->cpu_operator_cost;
+}
+
 double IndexScanCost::of(double tuples) const {
     const auto& s = *server;
     const double share = std::min(1.0, tuples / index_tuples);
     double pages = std::max(1.0, std::ceil(share * index_pages));
     if (executions > 1) pages = pages_fetched(pages * executions, index_pages, cache) / executions;
     double cost = pages * s.random_page_cost + tuples * (s.cpu_index_tuple_cost + index_operators * s.cpu_operator_cost) / divisor;
-    cost += std::ceil(std::log2(std::max(index_tuples, 2.0))) * s.cpu_operator_cost + (height + 1) * 50 * s.cpu_operator_cost;
+    cost += descent;
     const double in_order = std::max(1.0, std::ceil(share * table_pages));
     double scattered = 0, ordered = 0;
     if (executions > 1) {
@@ -135,9 +155,9 @@ void count_condition(std::string_view condition, ConditionWork& work) {
     std::size_t at = 0;
     while (at < condition.size()) {
         const char c = condition[at];
-        if (c == '\'' || c == '"') {
+        if (kind_of(c) == kQuote) {
             at = skip_quoted(condition, at);
-        } else if (is_word(c) || c == '$') {
+        } else if (is_word(c)) {
             const std::size_t begin = at++;
             while (at < condition.size() && (is_word(condition[at]) || condition[at] == '.')) ++at;
             count_word(condition, condition.substr(begin, at - begin), at, work);
@@ -177,7 +197,7 @@ double tuples_behind_filter(const Operator& scan, const domain::PlanContext& con
     const double index_tuples = scan.index != nullptr ? safe(scan.index->tuples, table.tuples) : table.tuples;
     const double index_pages = scan.index != nullptr ? safe(scan.index->pages, index_tuples / 300 + 1) : index_tuples / 300 + 1;
     const bool only = scan.kind == OperatorKind::index_only_scan;
-    const IndexScanCost cost{
+    IndexScanCost cost{
         .index_tuples = index_tuples,
         .index_pages = index_pages,
         .height = scan.index != nullptr ? static_cast<double>(scan.index->height) : std::floor(std::log(index_pages) / std::log(250.0)) + 1,
@@ -192,10 +212,11 @@ double tuples_behind_filter(const Operator& scan, const domain::PlanContext& con
         .unseen_share = only ? 1 - std::clamp(table.all_visible_pages / table_pages, 0.0, 1.0) : 1.0,
         .server = &context.server};
     const double target = node.total_cost.value;
+    cost.prepare();
     double low = std::max(rows, 1e-3), high = std::max(table.tuples, low);
     if (!(cost.of(low) < target)) return rows;
     if (cost.of(high) <= target) return high;
-    for (int step = 0; step < 14 && high > low * 1.02; ++step) {
+    for (int step = 0; step < 14 && high > low * 1.05; ++step) {
         const double middle = std::sqrt(low * high);
         (cost.of(middle) < target ? low : high) = middle;
     }

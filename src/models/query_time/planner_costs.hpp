@@ -41,6 +41,8 @@ struct IndexScanCost {
     double index_operators = 0, filter_operators = 0;
     double unseen_share = 1;  ///< of the heap pages that must be visited
     const domain::ServerFacts* server = nullptr;
+    double descent = 0;  ///< of the tree: `prepare` fills it in
+    void prepare();
     [[nodiscard]] double of(double tuples) const;
 };
 

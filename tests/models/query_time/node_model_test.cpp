@@ -64,9 +64,13 @@ TEST(NodeModel, FitFindsAMachineThatIsTenTimesSlower) {
     const auto fitted = fit_node_model(plans);
     ASSERT_TRUE(fitted) << fitted.error().to_text();
     for (const auto& one : plans) EXPECT_NEAR(std::log(predicted(*fitted, one) / one.time_ms), 0, 0.2);
-    // What was not seen keeps its price.
-    const auto terms = static_cast<std::size_t>(Term::heap_fetches);
-    EXPECT_DOUBLE_EQ(fitted->ns[terms], factory_node_model().ns[terms]);
+    // What was not seen moves with the machine, a part of the way.
+    const auto unseen = static_cast<std::size_t>(Term::heap_fetches), other = static_cast<std::size_t>(Term::merges);
+    const auto factory = factory_node_model();
+    const double slower = fitted->ns[unseen] / factory.ns[unseen];
+    EXPECT_GT(slower, 1.5);
+    EXPECT_LT(slower, 10);
+    EXPECT_NEAR(fitted->ns[other] / factory.ns[other], slower, 1e-9);
     const auto again = fit_node_model(plans);
     EXPECT_EQ(again->ns, fitted->ns);
 }
