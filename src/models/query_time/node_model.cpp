@@ -200,6 +200,8 @@ NodeModel factory_node_model() {
         {Term::index_entries_made, 1'200},
         {Term::foreign_rows, 400},
         {Term::contention, 50},
+        {Term::dear_comparisons, 30},
+        {Term::compiled_functions, 2'000'000},
     };
     static_assert(std::size(kPrices) == kWorkTerms);
     NodeModel model;
@@ -247,7 +249,7 @@ base::Result<NodeModel> decode_node_model(base::ByteReader& in) {
     model.terms_version = static_cast<int>(in.u32());
     const auto ns = in.reals();
     if (in.failed()) return base::unexpected(ErrorKind::corrupt, "cannot read the node model", "Its bytes end too early.");
-    if (model.terms_version != kWorkTermsVersion || ns.size() != kWorkTerms)
+    if (model.terms_version != kWorkTermsVersion || ns.empty() || ns.size() > kWorkTerms)
         return base::unexpected(ErrorKind::unsupported, "cannot use the node model",
                                 "It prices " + std::to_string(ns.size()) + " kinds of work of version " +
                                     std::to_string(model.terms_version) + "; this program knows " + std::to_string(kWorkTerms) +
@@ -256,6 +258,7 @@ base::Result<NodeModel> decode_node_model(base::ByteReader& in) {
     for (const double value : ns)
         if (!std::isfinite(value) || value < kLeastNs || value > kMostNs)
             return base::unexpected(ErrorKind::corrupt, "cannot read the node model", "A price is not a positive time.");
+    model.ns = factory_node_model().ns;  // of kinds that the model did not know yet
     std::copy(ns.begin(), ns.end(), model.ns.begin());
     return model;
 }

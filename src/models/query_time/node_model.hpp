@@ -16,7 +16,7 @@
 namespace orrery::models {
 
 /// Kinds of work. Names by position, as in model files: "sequential tuples", "heap fetches", "hash probes", ...
-constexpr std::size_t kWorkTerms = 50;
+constexpr std::size_t kWorkTerms = 52;
 std::span<const std::string_view> work_term_names();
 using Work = std::array<double, kWorkTerms>;
 
@@ -29,7 +29,7 @@ void count_work(std::span<const Operator> operators, const domain::PlanContext& 
 /// Time per unit of each kind of work: always positive, so that more work never takes less time.
 constexpr int kWorkTermsVersion = 1;
 struct NodeModel {
-    int terms_version = kWorkTermsVersion;  ///< of the list of terms: a model of another list is refused
+    int terms_version = kWorkTermsVersion;  ///< of the meaning of the terms: a model of another version is refused
     std::array<double, kWorkTerms> ns{};    ///< nanoseconds per unit
 };
 NodeModel factory_node_model();  ///< of an ordinary machine with its data in memory: the prior of every fit

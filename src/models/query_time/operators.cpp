@@ -137,6 +137,12 @@ public:
         }
         if (from_ == RowsFrom::actuals)
             for (auto& op : out_) mend_rounded_inner(op);
+        if (plan.jit) {
+            double processes = 1;  // an executed plan counts the functions of all of them
+            if (from_ == RowsFrom::actuals && plan.root.actual_rows)
+                for (const auto& op : out_) processes = std::max(processes, op.processes);
+            out_.front().compiled_functions = count(plan.jit->functions) / processes;
+        }
     }
 
 private:

@@ -59,14 +59,15 @@ struct Operator {
     int parent = -1;       ///< position in the list; -1 for the root
     int first_child = -1;  ///< children follow in preorder: next_sibling chains them
     int next_sibling = -1;
-    double processes = 1;         ///< that run it at the same time, the leader included
-    double loops = 1;             ///< executions per process
-    double rows = 0;              ///< that come out
-    double scanned = 0;           ///< before the node's own filter; of an index scan: what the index conditions leave
-    double planned_rows = 0;      ///< the planner's estimate of `rows`, kept when `rows` is corrected
-    double fraction = 1;          ///< share of its rows that the plan expects to be asked for (LIMIT, EXISTS); the estimates have it in
-    bool partial = false;         ///< each process does a part of it; else, below a Gather, every process does all of it
-    bool never_executed = false;  ///< actual rows only
+    double processes = 1;           ///< that run it at the same time, the leader included
+    double loops = 1;               ///< executions per process
+    double rows = 0;                ///< that come out
+    double scanned = 0;             ///< before the node's own filter; of an index scan: what the index conditions leave
+    double planned_rows = 0;        ///< the planner's estimate of `rows`, kept when `rows` is corrected
+    double fraction = 1;            ///< share of its rows that the plan expects to be asked for (LIMIT, EXISTS); the estimates have it in
+    bool partial = false;           ///< each process does a part of it; else, below a Gather, every process does all of it
+    bool never_executed = false;    ///< actual rows only
+    double compiled_functions = 0;  ///< of the root: by JIT, in each process
     const domain::RelationFacts* relation = nullptr;  ///< of the context: what it scans or changes; null when not known
     const domain::IndexFacts* index = nullptr;
 };

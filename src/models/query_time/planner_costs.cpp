@@ -56,6 +56,13 @@ double items_of_list(std::string_view text, std::size_t at) {
     return items;
 }
 
+/// Of the text behind a literal: "::text", "::bpchar", "::character varying", "::numeric".
+bool is_dear_type(std::string_view behind) {
+    for (const std::string_view type : {"::text", "::bpchar", "::character varying", "::numeric", "::citext"})
+        if (behind.substr(0, type.size()) == type) return true;
+    return false;
+}
+
 void count_word(std::string_view text, std::string_view word, std::size_t behind, ConditionWork& work) {
     if (word == "ANY" || word == "ALL") {
         work.list_items += items_of_list(text, std::min(text.size(), text.find_first_of("{[", behind) + 1));
@@ -153,18 +160,25 @@ double planned_executions(std::span<const Operator> operators, std::size_t scan,
 
 void count_condition(std::string_view condition, ConditionWork& work) {
     std::size_t at = 0;
+    bool compared = false;  // the last thing was a comparison operator
     while (at < condition.size()) {
         const char c = condition[at];
         if (kind_of(c) == kQuote) {
             at = skip_quoted(condition, at);
+            if (compared && c == '\'' && is_dear_type(condition.substr(at))) work.dear += 1;
+            compared = false;
         } else if (is_word(c)) {
             const std::size_t begin = at++;
             while (at < condition.size() && (is_word(condition[at]) || condition[at] == '.')) ++at;
-            count_word(condition, condition.substr(begin, at - begin), at, work);
+            const auto word = condition.substr(begin, at - begin);
+            if (compared && c <= '9' && word.find('.') != std::string_view::npos) work.dear += 1;
+            compared = false;
+            count_word(condition, word, at, work);
         } else if (is_operator(c)) {
             bool pattern = false;
             for (; at < condition.size() && is_operator(condition[at]); ++at) pattern |= condition[at] == '~';
             (pattern ? work.patterns : work.comparisons) += 1;
+            compared = !pattern;
         } else {
             ++at;
         }

@@ -13,6 +13,7 @@ namespace orrery::models {
 /// Comparisons, pattern matches and function calls in the text of a condition.
 struct ConditionWork {
     double comparisons = 0;  ///< =, <, <>, IS NULL, ...: one operator each
+    double dear = 0;         ///< of the comparisons, those with a literal numeric or text: several times an integer's work
     double patterns = 0;     ///< LIKE, regular expressions
     double list_items = 0;   ///< of = ANY (...), <> ALL (...)
     double calls = 0;        ///< functions, casts of columns, subplan look-ups

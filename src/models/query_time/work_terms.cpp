@@ -60,11 +60,17 @@ constexpr std::array<std::string_view, kWorkTerms> kNames{"statements",
                                                           "rows modified",
                                                           "index entries made",
                                                           "foreign rows",
-                                                          "contention"};
+                                                          "contention",
+                                                          "comparisons of numerics and texts",
+                                                          "functions compiled"};
 
-/// Conditions stop at the first part that is false: of each further one about a half is evaluated.
-double evaluated(double parts) {
-    return parts <= 1 ? parts : 1 + 0.5 * (parts - 1);
+/// The share of a condition's parts that is evaluated when `passed` of the rows pass all of them: the first false one ends it, and each
+/// is taken to be as selective as the others.
+double evaluated_share(double parts, double passed) {
+    if (parts <= 1) return 1;
+    if (passed >= 1) return 1;
+    const double each = std::pow(std::max(passed, 1e-9), 1 / parts);
+    return std::clamp((1 - passed) / (1 - each) / parts, 1 / parts, 1.0);
 }
 
 double log2_of(double value) {
@@ -91,7 +97,11 @@ public:
         work_ = &work;
         position_ = position;
         work.fill(0);
-        if (position == 0) add(Term::statement, 1);
+        if (position == 0) {
+            constexpr double kOptimizedAbove = 500'000;  // jit_optimize_above_cost, jit_inline_above_cost
+            add(Term::statement, 1);
+            add(Term::compiled_functions, op_->compiled_functions * (op_->node->total_cost.value > kOptimizedAbove ? 4 : 1));
+        }
         add(Term::node, 1);
         if (op_->loops <= 0) return;
         if (op_->parent >= 0) add(Term::rows_passed, op_->rows * op_->loops);
@@ -122,10 +132,13 @@ private:
         const auto& node = *op_->node;
         count_condition(node.filter, counted);
         count_condition(node.recheck_condition, counted);
-        add(Term::comparisons, tuples * evaluated(counted.comparisons));
-        add(Term::patterns, tuples * evaluated(counted.patterns));
-        add(Term::list_items, tuples * evaluated(counted.list_items));
-        add(Term::calls, tuples * evaluated(counted.calls));
+        const double passed = op_->scanned > 0 ? std::min(op_->rows / op_->scanned, 1.0) : 1;
+        const double times = tuples * evaluated_share(counted.comparisons + counted.patterns, passed);
+        add(Term::comparisons, times * counted.comparisons);
+        add(Term::dear_comparisons, times * counted.dear);
+        add(Term::patterns, times * counted.patterns);
+        add(Term::list_items, times * counted.list_items);
+        add(Term::calls, times * counted.calls);
     }
 
     bool scan() {
@@ -232,7 +245,9 @@ private:
         ConditionWork counted;
         count_condition(node.join_filter, counted);
         count_condition(node.filter, counted);
-        add(Term::join_filters, pairs * evaluated(counted.comparisons + counted.patterns + counted.list_items + counted.calls));
+        const double passed = pairs > 0 ? std::min(op_->rows * op_->loops / pairs, 1.0) : 1;
+        const double share = evaluated_share(counted.comparisons + counted.patterns, passed);
+        add(Term::join_filters, pairs * share * (counted.comparisons + counted.patterns + counted.list_items + counted.calls));
     }
 
     void nested_loop() {
@@ -336,7 +351,7 @@ private:
         add(Term::groups, groups * op_->loops);
         ConditionWork having;
         count_condition(node.filter, having);
-        add(Term::comparisons, groups * op_->loops * evaluated(having.operators()));
+        add(Term::comparisons, groups * op_->loops * having.operators());
         if (keys == 0) return;
         add(Term::group_keys, in * keys);
         if (op_->kind != OperatorKind::hashed_aggregate) return;

@@ -2,7 +2,8 @@
 
 #include <cstddef>
 
-/// The kinds of work by name: positions in Work and NodeModel. The order is part of the model files' format (kWorkTermsVersion).
+/// The kinds of work by name: positions in Work and NodeModel. New ones are added at the end: models that were stored before price them as
+/// the factory does.
 namespace orrery::models {
 
 enum class Term : std::size_t {
@@ -54,8 +55,10 @@ enum class Term : std::size_t {
     merged_queues,  ///< rows x log2 of workers, by Gather Merge and Merge Append
     rows_modified,
     index_entries_made,
-    foreign_rows,  ///< from nodes that are not known
-    contention,    ///< microseconds of all this on an ordinary machine x other sessions
+    foreign_rows,        ///< from nodes that are not known
+    contention,          ///< microseconds of all this on an ordinary machine x other sessions
+    dear_comparisons,    ///< of numerics and texts, beside being comparisons
+    compiled_functions,  ///< JIT; four times as many when they are optimized
     count,
 };
 

@@ -115,6 +115,15 @@ TEST(NodeModel, SurvivesItsBytesAndRefusesOthers) {
         base::ByteReader cut(std::string_view(writer.bytes()).substr(0, length));
         EXPECT_FALSE(decode_node_model(cut));
     }
+    // A list from before some kinds of work were told apart: those cost what they cost in the factory's model.
+    base::ByteWriter older;
+    older.u32(kWorkTermsVersion);
+    older.reals(std::vector<double>(40, 7.0));
+    base::ByteReader of_older(older.bytes());
+    const auto completed = decode_node_model(of_older);
+    ASSERT_TRUE(completed);
+    EXPECT_EQ(completed->ns[39], 7);
+    EXPECT_EQ(completed->ns[40], factory_node_model().ns[40]);
     auto other = factory_node_model();
     other.terms_version = kWorkTermsVersion + 1;
     base::ByteWriter newer;

@@ -331,6 +331,7 @@ TEST(Conditions, OperatorsPatternsListsAndCallsAreCounted) {
     EXPECT_EQ(simple.calls, 0);
     EXPECT_EQ(counted("((comment)::text !~~ '%special%requests%'::text)").patterns, 1);
     EXPECT_EQ(counted("(mode = ANY ('{AIR,\"AIR, REG\",SHIP}'::bpchar[]))").list_items, 3);
+    EXPECT_EQ(counted("((a = 'x'::bpchar) AND (b < 24.5) AND (c > 5) AND (d = '7'::numeric) AND (e = '2'::integer))").dear, 3);
     EXPECT_EQ(counted("(lower(name) = 'x'::text)").calls, 1);
     EXPECT_EQ(counted("(price IS NOT NULL)").comparisons, 1);
     EXPECT_EQ(counted("((price)::numeric(15,2) > 3.0)").calls, 0);
