@@ -206,7 +206,7 @@ TEST(HouseRules, EverySettingIsRead) {
         for (const auto& line : source.lines) {
             std::smatch match;
             if (source.path == "src/config/settings.cpp" && std::regex_search(line, match, row)) keys.push_back(match[1]);
-            if (source.part != "config") elsewhere += line + "\n";
+            if (source.path != "src/config/settings.cpp") elsewhere += line + "\n";
         }
     EXPECT_GT(keys.size(), 10U);
     for (const auto& key : keys) EXPECT_NE(elsewhere.find("\"" + key + "\""), std::string::npos) << key;
@@ -230,6 +230,7 @@ TEST(HouseRules, LinesAndFunctionsStayShort) {
                 offences.push_back(source.path + ":" + std::to_string(i + 1) + ": line of " + std::to_string(line.size()));
             // Namespaces are not indented: a body opens on a line that ends in "{" and closes with "}" in the first column.
             if (!line.empty() && line.back() == '{' && line[0] != ' ' && !line.starts_with("namespace")) start = i, statements = 0;
+            if (line == "};") start = i, statements = 0;  // the end of a class, not of a function
             if (line.starts_with("    ") && line.back() != ',' && line[4] != ' ') ++statements;
             // A long table is data, however many lines it has.
             if (line == "}" && i - start > kLongestFunction && statements > 4)
