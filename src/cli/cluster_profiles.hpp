@@ -11,7 +11,7 @@ namespace orrery::cli {
 
 engine::Json profile_json(const models::ClusterProfile& profile);
 engine::Json left_out_json(const std::vector<engine::ClusterHistory::LeftOut>& left_out);
-/// "rows 1 (others 240), joins 2.1 (others 0.3)": what sets it apart most.
+/// "mean time 9.0 s (others 0.08 ms), joins inner 2.1 (others 0.3)": what sets it apart most.
 std::string traits_in_words(const models::ClusterProfile& profile, std::size_t most);
 /// "left out: 3 templates without a text (2.1 % of the time)".
 std::string in_words(const engine::ClusterHistory::LeftOut& left_out);
