@@ -146,8 +146,8 @@ public:
     }
 
 private:
-    int append(const PlanNode& node, int parent) {
-        const int position = static_cast<int>(out_.size());
+    /// Apart from `append`, whose frame must stay small: trees may be thousands of nodes deep.
+    [[gnu::noinline]] void add(const PlanNode& node, int parent) {
         Operator op;
         op.node = &node;
         op.kind = kind_of(node);
@@ -158,6 +158,11 @@ private:
             if (op.relation == nullptr && op.index != nullptr) op.relation = context_.find_relation(op.index->table, op.index->schema);
         }
         out_.push_back(op);
+    }
+
+    int append(const PlanNode& node, int parent) {
+        const int position = static_cast<int>(out_.size());
+        add(node, parent);
         int previous = -1;
         for (const auto& child : node.children) {
             const int added = append(child, position);

@@ -139,13 +139,15 @@ double IndexScanCost::of(double tuples) const {
 }
 
 double planned_executions(std::span<const Operator> operators, std::size_t scan, const domain::PlanContext& context) {
+    constexpr int kMostSources = 256;  // plans over thousands of partitions are not searched through
     double fewest = 0;
     auto child = static_cast<int>(scan);
     for (int i = operators[scan].parent; i >= 0; child = i, i = operators[static_cast<std::size_t>(i)].parent) {
         const auto above = static_cast<std::size_t>(i);
         const int outer = operators[above].kind == OperatorKind::nested_loop ? outer_input(operators, above) : -1;
         if (outer < 0 || outer == child) continue;
-        for (int other = outer; other < child; ++other) {
+        const int behind = std::min(operators[static_cast<std::size_t>(outer)].next_sibling, outer + kMostSources);
+        for (int other = outer; other < behind; ++other) {
             const auto& source = operators[static_cast<std::size_t>(other)];
             if (source.node->alias.empty() || !names_column_of(operators[scan].node->index_condition, source.node->alias)) continue;
             double rows = std::max(source.node->rows, 1.0) * planner_divisor(operators, source, context);

@@ -285,6 +285,30 @@ TEST(Operators, AbsurdNumbersDoNotSpread) {
         }
 }
 
+TEST(Operators, ManyPartitionsAndDeepTreesAreFlattenedQuickly) {
+    const auto context = shop();
+    std::vector<domain::PlanNode> parts;
+    for (int i = 0; i < 4'000; ++i) {
+        parts.push_back(index_scan("items", "items_product", "(product_id = outer.id)", {.total = 9, .rows = 1}));
+        parts.back().filter = "(price > 5)";
+    }
+    auto sources = parts;
+    const auto wide = plan(
+        node("Nested Loop", {.total = 1e6, .rows = 9},
+             {node("Append", {.total = 9e4, .rows = 5}, std::move(sources)), node("Append", {.total = 9e4, .rows = 5}, std::move(parts))}));
+    const auto ops = flat(wide, context);
+    ASSERT_EQ(ops.size(), 8'003U);
+    EXPECT_EQ(ops.back().loops, 5);
+    auto deep = node("Result", {.rows = 1});
+    for (int i = 0; i < 5'000; ++i) {
+        std::vector<domain::PlanNode> one;
+        one.push_back(std::move(deep));
+        deep = node("Subquery Scan", {.rows = 1}, {});
+        deep.children = std::move(one);
+    }
+    EXPECT_EQ(flat(plan(std::move(deep)), context).size(), 5'001U);
+}
+
 TEST(SelfTimes, SumToTheRootWithWorkersAndInitPlans) {
     auto sum = node("Aggregate", {.total = 50, .rows = 9, .actual_rows = 9, .loops = 1, .ms = 100},
                     {scan("Seq Scan", "items", {.total = 40, .rows = 90, .actual_rows = 90, .loops = 1, .ms = 30})});

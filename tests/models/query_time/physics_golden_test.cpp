@@ -41,7 +41,8 @@ double factory_ms(domain::PlanNode root) {
 }
 
 TEST(PhysicsGolden, LookUpByKey) {
-    EXPECT_NEAR(factory_ms(index_scan("orders", "orders_key", "(id = 5)", {.startup = 0.43, .total = 8.45, .rows = 1})), 0.006164, 0.000001);
+    EXPECT_NEAR(factory_ms(index_scan("orders", "orders_key", "(id = 5)", {.startup = 0.43, .total = 8.45, .rows = 1})), 0.006164,
+                0.000001);
 }
 
 TEST(PhysicsGolden, SequentialScanWithAFilter) {
