@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
 
+#include "base/log.hpp"
 #include "domain/plan_features.hpp"
 #include "pg/catalog_reader.hpp"
 
@@ -15,22 +17,49 @@ namespace {
 constexpr std::int64_t kHourMs = 3'600'000, kWeekHours = 168, kMondayHours = 4 * 24;  // 1970 began on a Thursday
 constexpr std::int64_t kTooWideMs = 2 * kHourMs;                                      // such an interval does not tell its hours
 
-using FingerprintOf = std::map<domain::StatementKey, domain::Fingerprint>;
+struct KeyHash {
+    std::size_t operator()(const domain::StatementKey& key) const {
+        const auto query = static_cast<std::uint64_t>(key.query_id);
+        return static_cast<std::size_t>((query ^ (std::uint64_t{key.user} << 32 | key.database)) * 0x9e3779b97f4a7c15U +
+                                        (key.toplevel ? 1 : 0));
+    }
+};
 
 /// Statements of the database that belong to a template: Orrery's own do not.
-base::Result<FingerprintOf> fingerprints(domain::Store& store, const HistoryStretch& stretch) {
-    ORRERY_ASSIGN(const auto known, store.known_statements(stretch.server));
-    FingerprintOf found;
-    for (const auto& statement : known)
-        if (statement.fingerprint.value != 0 && (stretch.database == 0 || statement.key.database == stretch.database))
-            found.emplace(statement.key, statement.fingerprint);
-    return found;
-}
+class Templates {
+public:
+    static base::Result<Templates> read(domain::Store& store, const HistoryStretch& stretch) {
+        ORRERY_ASSIGN(const auto known, store.known_statements(stretch.server));
+        Templates templates;
+        std::unordered_map<std::uint64_t, std::size_t> place_of;
+        for (const auto& statement : known) {
+            if (statement.fingerprint.value == 0 || (stretch.database != 0 && statement.key.database != stretch.database)) continue;
+            const auto [place, added] = place_of.emplace(statement.fingerprint.value, templates.fingerprints.size());
+            if (added) templates.fingerprints.push_back(statement.fingerprint);
+            templates.places_.emplace(statement.key, place->second);
+        }
+        return templates;
+    }
+    /// Position in `fingerprints`; nothing for another's statement.
+    [[nodiscard]] std::optional<std::size_t> find(const domain::StatementKey& key) const {
+        const auto found = places_.find(key);
+        return found == places_.end() ? std::nullopt : std::optional(found->second);
+    }
+    std::vector<domain::Fingerprint> fingerprints;
 
-base::Result<void> each_interval(domain::Store& store, const HistoryStretch& stretch,
+private:
+    std::unordered_map<domain::StatementKey, std::size_t, KeyHash> places_;
+};
+
+base::Result<void> each_interval(domain::Store& store, const HistoryStretch& stretch, const std::string& what,
                                  const std::function<void(const domain::QueryLogInterval&)>& take) {
+    const auto hours = [&](base::WallTime at) { return base::Milliseconds(at - stretch.from).count() / kHourMs; };
+    base::Progress progress(what, hours(stretch.to));
     return store.each_interval(stretch.server, [&](domain::QueryLogInterval&& interval) -> base::Result<void> {
-        if (interval.start >= stretch.from && interval.end <= stretch.to && interval.end > interval.start) take(interval);
+        if (stretch.stop.stop_requested()) return base::unexpected(base::ErrorKind::cancelled, what + " was interrupted");
+        if (interval.start < stretch.from || interval.end > stretch.to || interval.end <= interval.start) return {};
+        take(interval);
+        progress.update(hours(interval.end));
         return {};
     });
 }
@@ -59,19 +88,19 @@ struct Sums {
     domain::StatementCounters counters;
     std::vector<double> hours;  ///< of the week
 };
-using SumsOf = std::unordered_map<std::uint64_t, Sums>;
 
-base::Result<SumsOf> sum_up(domain::Store& store, const HistoryStretch& stretch, ClusterHistory& history) {
-    ORRERY_ASSIGN(const auto fingerprint_of, fingerprints(store, stretch));
-    SumsOf sums;
-    ORRERY_TRY(each_interval(store, stretch, [&](const domain::QueryLogInterval& interval) {
+/// In the order of the templates.
+base::Result<std::vector<Sums>> sum_up(domain::Store& store, const HistoryStretch& stretch, const Templates& templates,
+                                       ClusterHistory& history) {
+    std::vector<Sums> sums(templates.fingerprints.size());
+    ORRERY_TRY(each_interval(store, stretch, "reading the history", [&](const domain::QueryLogInterval& interval) {
         if (history.end == base::WallTime{}) history.start = interval.start;
         history.end = interval.end;
         const bool hourly = base::to_unix_ms(interval.end) - base::to_unix_ms(interval.start) <= kTooWideMs;
         for (const auto& delta : interval.deltas) {
-            const auto found = fingerprint_of.find(delta.key);
-            if (found == fingerprint_of.end()) continue;
-            auto& sum = sums[found->second.value];
+            const auto found = templates.find(delta.key);
+            if (!found) continue;
+            auto& sum = sums[*found];
             add(sum.counters, delta.counters);
             if (!hourly || delta.counters.calls <= 0) continue;
             sum.hours.resize(kWeekHours);
@@ -124,30 +153,30 @@ base::Result<void> add_plans(domain::Store& store, const HistoryStretch& stretch
 base::Result<ClusterHistory> read_cluster_history(domain::Store& store, const HistoryStretch& stretch,
                                                   const ClusterHistoryOptions& options) {
     ClusterHistory history;
-    ORRERY_ASSIGN(auto sums, sum_up(store, stretch, history));
-    if (sums.empty())
+    ORRERY_ASSIGN(const auto templates, Templates::read(store, stretch));
+    ORRERY_ASSIGN(auto sums, sum_up(store, stretch, templates, history));
+    if (std::none_of(sums.begin(), sums.end(), [](const Sums& sum) { return sum.counters.calls > 0; }))
         return base::unexpected(base::ErrorKind::missing_object, "no workload of this database has been collected yet", "",
                                 "Let orrery collect --target ... run for a while.");
     ORRERY_ASSIGN(const auto workload, store.workload(stretch.server, stretch.from, stretch.to, stretch.database));
     std::unordered_map<std::uint64_t, const std::string*> text_of;
     for (const auto& statement : workload.statements) text_of.emplace(statement.fingerprint.value, &statement.text);
 
-    std::vector<std::pair<double, std::uint64_t>> by_time;
+    std::vector<std::tuple<double, domain::Fingerprint, std::size_t>> by_time;
     double all_ms = 0;
-    for (const auto& [fingerprint, sum] : sums) {
-        by_time.emplace_back(-sum.counters.exec_ms, fingerprint);
-        all_ms += sum.counters.exec_ms;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+        by_time.emplace_back(-sums[i].counters.exec_ms, templates.fingerprints[i], i);
+        all_ms += sums[i].counters.exec_ms;
     }
     std::sort(by_time.begin(), by_time.end());
     Leaving leaving(history, all_ms);
-    for (const auto& [negative_ms, fingerprint] : by_time) {
-        auto& sum = sums[fingerprint];
-        models::TemplateSample sample{.fingerprint = {fingerprint}, .counters = sum.counters, .calls_by_hour = std::move(sum.hours)};
+    for (const auto& [negative_ms, fingerprint, place] : by_time) {
+        auto& sum = sums[place];
+        models::TemplateSample sample{.fingerprint = fingerprint, .counters = sum.counters, .calls_by_hour = std::move(sum.hours)};
         sample.seconds = base::Milliseconds(history.end - history.start).count() / 1'000;
-        if (const auto text = text_of.find(fingerprint); text != text_of.end()) sample.text = *text->second;
-        if (sum.counters.calls <= 0) {
-            leaving.out("not called in this time", -negative_ms);
-        } else if (history.samples.size() >= options.most_templates) {
+        if (const auto text = text_of.find(fingerprint.value); text != text_of.end()) sample.text = *text->second;
+        if (sum.counters.calls <= 0) continue;  // not in this time
+        if (history.samples.size() >= options.most_templates) {
             leaving.out("lighter than the templates taken", -negative_ms);
         } else if (options.texts && sample.text.empty()) {
             leaving.out("without a text", -negative_ms);
@@ -164,21 +193,19 @@ base::Result<ClusterHistory> read_cluster_history(domain::Store& store, const Hi
 
 base::Result<std::map<std::int64_t, models::ArrivalHistory>> read_arrivals(
     domain::Store& store, const HistoryStretch& stretch, const std::function<std::int64_t(domain::Fingerprint)>& cluster_of) {
-    ORRERY_ASSIGN(const auto fingerprint_of, fingerprints(store, stretch));
-    std::map<domain::StatementKey, std::int64_t> cluster_by_key;
-    for (const auto& [key, fingerprint] : fingerprint_of) cluster_by_key.emplace(key, cluster_of(fingerprint));
-
+    ORRERY_ASSIGN(const auto templates, Templates::read(store, stretch));
+    std::vector<std::int64_t> clusters;
+    for (const auto& fingerprint : templates.fingerprints) clusters.push_back(cluster_of(fingerprint));
     const auto end_ms = base::to_unix_ms(stretch.to);
     std::map<std::int64_t, double> observed;  // hours before the end, counted from -1 downwards
     std::map<std::int64_t, std::map<std::int64_t, double>> calls;
-    for (const auto& [key, cluster] : cluster_by_key) calls[cluster];
-    ORRERY_TRY(each_interval(store, stretch, [&](const domain::QueryLogInterval& interval) {
+    for (const auto cluster : clusters) calls[cluster];
+    ORRERY_TRY(each_interval(store, stretch, "reading arrivals", [&](const domain::QueryLogInterval& interval) {
         const auto width = base::to_unix_ms(interval.end) - base::to_unix_ms(interval.start);
         if (width > kTooWideMs) return;
         std::map<std::int64_t, double> sums;
         for (const auto& delta : interval.deltas)
-            if (const auto found = cluster_by_key.find(delta.key); found != cluster_by_key.end())
-                sums[found->second] += static_cast<double>(delta.counters.calls);
+            if (const auto found = templates.find(delta.key)) sums[clusters[*found]] += static_cast<double>(delta.counters.calls);
         each_hour(interval, end_ms, [&](std::int64_t hour, double share) {
             if (hour >= 0) return;
             observed[hour] += share * static_cast<double>(width) / kHourMs;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct HistoryStretch {
     domain::ServerId server = 0;
     domain::Oid database = 0;  ///< 0 = all
     base::WallTime from{}, to{};
+    std::stop_token stop{};  ///< asked for each interval; then the answer is a `cancelled` error
 };
 
 struct ClusterHistory {
@@ -44,7 +46,7 @@ base::Result<ClusterHistory> read_cluster_history(domain::Store& store, const Hi
                                                   const ClusterHistoryOptions& options = {});
 
 /// Calls per hour by cluster, the last hour ending with the stretch; NaN where hardly anything was observed.
-/// `cluster_of` is asked once per statement.
+/// `cluster_of` is asked once per template.
 base::Result<std::map<std::int64_t, models::ArrivalHistory>> read_arrivals(
     domain::Store& store, const HistoryStretch& stretch, const std::function<std::int64_t(domain::Fingerprint)>& cluster_of);
 

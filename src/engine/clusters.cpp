@@ -144,6 +144,7 @@ base::Result<Found> find_place(const Context& context, const std::string& target
     found.place.target = session.target();
     ORRERY_ASSIGN(found.place.stretch.server, identify(*found.store, session));
     ORRERY_ASSIGN(found.place.stretch.database, database_oid(session));
+    found.place.stretch.stop = context.stop;
     found.place.stretch.to = context.clock->now();
     found.place.stretch.from = found.place.stretch.to - since.value_or(kClusterHistory);
     return found;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
 
 #include "base/folder.hpp"
@@ -275,6 +276,18 @@ TEST_F(Clusters, ADamagedModelIsToldAndNotInTheWay) {
     EXPECT_EQ(again.parent, 0);
     EXPECT_EQ(again.version, 2);
     EXPECT_EQ(analyze().version, 2);
+}
+
+TEST_F(Clusters, AStopRequestEndsTheReading) {
+    make_up(2);
+    std::stop_source stop;
+    place_.stretch.stop = stop.get_token();
+    ASSERT_TRUE(analyze_clusters(context_, place_));
+    stop.request_stop();
+    const auto analyzed = analyze_clusters(context_, place_);
+    ASSERT_FALSE(analyzed);
+    EXPECT_EQ(analyzed.error().kind, base::ErrorKind::cancelled);
+    EXPECT_FALSE(read_arrivals(*store_, place_.stretch, [](domain::Fingerprint) { return std::int64_t{1}; }));
 }
 
 TEST_F(Clusters, SettingsThatDoNotGoTogetherAreRefused) {
