@@ -30,6 +30,7 @@
 #include "models/query_time/row_feedback.hpp"
 #include "pg/private_cluster.hpp"
 #include "pg/session.hpp"
+#include "predict_coverage.hpp"
 #include "stats_database.hpp"
 #include "training/data_set.hpp"
 #include "training/query_time_fit.hpp"
@@ -248,6 +249,12 @@ inline base::Result<void> judge_database(std::span<const RecordedDatabase> all, 
     return {};
 }
 
+inline std::vector<models::ExecutedPlan> every_template(std::span<const RecordedDatabase> databases) {
+    std::vector<models::ExecutedPlan> plans;
+    for (const auto& database : databases) plans.insert(plans.end(), database.plans.begin(), database.plans.end());
+    return plans;
+}
+
 inline base::Result<void> measure_unseen_database() {
     const base::Stopwatch watch(base::system_clock());
     ORRERY_ASSIGN(const auto databases, DatabaseRecordings::make());
@@ -279,7 +286,7 @@ inline base::Result<void> measure_unseen_database() {
     figure("predict.unseen_database_100_queries_q50", "hundred: ", "physics and rows");
     figure("predict.unseen_database_100_queries_true_rows_q50", "hundred: ", "physics, true rows");
     figure("predict.unseen_database_100_queries_flat_xgboost_q50", "hundred: ", "flat XGBoost");
-    return {};
+    return measure_coverage(every_template(databases));
 }
 
 }  // namespace orrery::bench

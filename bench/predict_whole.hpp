@@ -16,7 +16,7 @@
 #include "figure.hpp"
 #include "models/query_time/query_time_model.hpp"
 #include "pg/catalog_reader.hpp"
-#include "shared_data.hpp"
+#include "predict_loto.hpp"
 #include "training/data_set.hpp"
 #include "training/query_time_fit.hpp"
 
@@ -116,8 +116,7 @@ inline base::Result<void> unseen_templates(const std::vector<models::ExecutedPla
         "leave-one-template-out over {} templates, {} plans, intervals from templates left out inside each fold; percent by "
         "template:{}",
         templates, total, per);
-    print({"predict.coverage90_low", percent, "%", how});
-    print({"predict.coverage90_high", percent, "%", how});
+    print({"predict.coverage90_tpch", percent, "%", how});
     return {};
 }
 
@@ -177,10 +176,9 @@ inline base::Result<void> speed(const std::vector<models::ExecutedPlan>& plans) 
 }
 
 inline base::Result<void> measure_whole() {
-    const auto folder = evaluation_data(
-        "plans", "predict.seen_template_*, predict.unseen_template_*, predict.coverage90_*, predict.inference and its like");
-    if (!folder) return {};
-    ORRERY_ASSIGN(auto data, training::read_plans(files_of(*folder, ".jsonl.gz")));
+    const auto files = recorded_plan_files();
+    if (files.empty()) return {};
+    ORRERY_ASSIGN(auto data, training::read_plans(files));
     const auto all = data.plans;
     ORRERY_TRY(speed(all));
     training::prepare(data, {});
