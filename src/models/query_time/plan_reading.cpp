@@ -181,6 +181,7 @@ base::Result<void> read_plan(const NodeModel& nodes, const RowFeedback& rows, co
                                 "Give a plan as EXPLAIN (FORMAT JSON) prints it.");
     thread_local std::vector<int> depths;
     flatten(*question.plan, context, RowsFrom::estimates, out.operators);
+    use_units(question.units, out.operators);
     correct_rows(out.operators, context, rows, question.observed);
     count_work(out.operators, context, question.conditions, question.units, out.work);
     out.ms.resize(out.operators.size());

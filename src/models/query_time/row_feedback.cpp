@@ -316,12 +316,14 @@ private:
         else
             rows = std::max(rows, std::min(of_join, node.inner_unique ? 1.0 : of_join));
         const double consistency = planned_look_up(join, leaf) / planned;  // what the scan's own estimate was off by, by the planner's word
-        if (!node.inner_unique) scanned_ratio_[leaf] *= consistency;
+        // Where a filter names the outer row, the join's surplus may be of rows that pass it, and nothing says that more were looked at.
+        const bool found_by_index = !node.inner_unique && !plan_[leaf].foreign_filter;
+        if (found_by_index) scanned_ratio_[leaf] *= consistency;
         const double scanned = planned_scanned(leaf);
         double scanned_now = scanned * scanned_ratio_[leaf];
         // More rows found than were to be looked at: as many more were looked at. Fewer may also be the filter's doing.
         const double beyond = rows / std::max(planned * ratio_[leaf] * consistency, 1e-9);
-        if (!known_.empty() && fan_out(leaf) == nullptr && !node.inner_unique)
+        if (!known_.empty() && fan_out(leaf) == nullptr && found_by_index)
             scanned_now *= beyond > 1 ? beyond : std::sqrt(std::max(beyond, 1e-6));
         scanned_now = std::max(scanned_now, rows);
         const auto& op = operators_[leaf];

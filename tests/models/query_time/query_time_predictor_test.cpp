@@ -116,6 +116,23 @@ TEST(QueryTimePredictor, AnUnknownTemplateIsPricedByPhysicsAlone) {
     EXPECT_GT(answer.prediction.high_ms, answer.prediction.ms);
 }
 
+TEST(QueryTimePredictor, ThePlannersCountsSayHowManyRowsWereLookedAt) {
+    domain::Plan plan;
+    plan.root.type = "Index Scan";
+    plan.root.relation = plan.root.alias = "orders";
+    plan.root.index_condition = "(customer = 5)";
+    plan.root.filter = "(day > 5)";
+    plan.root.total_cost = base::PlannerCost(10);
+    plan.root.rows = 1;
+    const auto model = untrained();
+    const std::vector<domain::CostUnits> units{{.random_pages = 300, .tuples = 300, .index_tuples = 300, .operators = 700}};
+    PlanReading guessed, counted;
+    ASSERT_TRUE(read_plan(model.nodes, model.rows, *context(), {.plan = &plan}, false, guessed));
+    ASSERT_TRUE(read_plan(model.nodes, model.rows, *context(), {.plan = &plan, .units = units}, false, counted));
+    EXPECT_EQ(counted.operators[0].scanned, 300);
+    EXPECT_GT(counted.physics_ms, 5 * guessed.physics_ms);
+}
+
 TEST(QueryTimePredictor, TreesCorrectTemplatesThatTheyLearntFrom) {
     const auto plan = joined();
     auto model = untrained();

@@ -234,6 +234,24 @@ TEST(CorrectRows, InnerRowsFitTheJoins) {
     EXPECT_GE(corrected(made, {})[2].scanned, 40);
 }
 
+TEST(CorrectRows, RowsThatPassAFilterOnTheOuterRowAreNoReasonToLookAtMore) {
+    // 30 items of an order are looked at, and nearly 8 pass where the planner thought 1: the index finds as many as ever.
+    auto made = plan(nested_loop({.rows = 73}, scan("Seq Scan", "orders", {.rows = 4'000}),
+                                 index_scan("items", "new_index", "(order_id = orders.id)", {.rows = 1})));
+    const domain::ObservedRows observed{{{{"items", "orders"}, 31'000, 73}, {{"orders"}, 4'000, 4'000}}};
+    const auto looked_at = [&] {
+        std::vector<Operator> out;
+        flatten(made, shop(), RowsFrom::estimates, out);
+        use_units(std::vector<domain::CostUnits>{{}, {}, {.tuples = 30}}, out);
+        correct_rows(out, shop(), {}, &observed);
+        EXPECT_NEAR(out[2].rows, 7.75, 1e-6);
+        return out[2].scanned;
+    };
+    EXPECT_GT(looked_at(), 100);
+    made.root.children[1].filter = "(price = orders.price)";
+    EXPECT_NEAR(looked_at(), 30, 1e-6);
+}
+
 TEST(CorrectRows, UniqueInnerSidesBoundTheJoin) {
     // A tenth of the customers pass the filter: at least a tenth of the orders find theirs, where the estimate says 10 rows.
     auto made = plan(hash_join({.rows = 10}, "((orders.customer = customers.id) AND (orders.place = customers.place))",
