@@ -32,8 +32,9 @@ struct Path {
 struct ProbedTable {
     const domain::Table* table = nullptr;
     double pages = 0, rows = 0;
-    std::optional<Path> key, other;           ///< unique on one column; another with the least correlation
-    const domain::Column* payload = nullptr;  ///< in neither of the two; null when there is none
+    std::optional<Path> key, other;               ///< unique on one column; another with the least correlation
+    std::vector<const domain::Column*> compared;  ///< numbers and times far behind in the row, at most three
+    const domain::Column* payload = nullptr;      ///< in neither of the two; null when there is none
     [[nodiscard]] double rows_per_page() const { return std::max(1.0, rows / pages); }
 };
 
@@ -76,6 +77,10 @@ ProbedTable look_at(const domain::Catalog& catalog, const domain::Table& table, 
         if (probed.payload == nullptr && column.type_oid < kFirstUserType && !in_index(probed.key, column) &&
             !in_index(probed.other, column))
             probed.payload = &column;
+    constexpr std::size_t kMostCompared = 3;
+    for (auto column = table.columns.rbegin(); column != table.columns.rend() && probed.compared.size() < kMostCompared; ++column)
+        if (column->type_oid < kFirstUserType && (column->type_category == 'N' || column->type_category == 'D'))
+            probed.compared.push_back(&*column);
     return probed;
 }
 
@@ -130,6 +135,7 @@ public:
         if (table_.other)
             for (const double rows : {500.0, 2000.0}) along(*table_.other, rows, false);
         from_end_to_end();
+        for (const bool index_alone : {true, false}) many_look_ups(index_alone);
     }
 
 private:
@@ -176,6 +182,21 @@ private:
             kOnlyIndexScans, 6 * count, 2 * count);
     }
 
+    /// So many, and so far from each other, that the processor's caches do not hold what they touch. Some keys do not exist.
+    void many_look_ups(bool index_alone) {
+        if (!table_.key || !is_whole_number(*table_.key->column)) return;
+        const auto key = quote_identifier(table_.key->column->name);
+        const double count = std::min(4000.0, std::floor(table_.rows / 2));
+        auto off = kOnlyIndexScans;
+        if (index_alone) std::erase(off, "enable_indexonlyscan");
+        add(index_alone ? "many look-ups in the index by key of" : "many look-ups by key in",
+            fmt::format(
+                "SELECT count({3}) FROM (SELECT low + (i * 1000003::bigint) % (high - low + 1) AS k FROM generate_series(1, {2:.0f}) i, "
+                "(SELECT min({0})::bigint AS low, max({0})::bigint AS high FROM {1}) ends OFFSET 0) wanted JOIN {1} t ON t.{0} = wanted.k",
+                key, name_, count, index_alone || table_.payload == nullptr ? "*" : "t." + counted()),
+            off, 4 * count + 20, 2 * count);
+    }
+
     /// The first key at some place of the table: no value leaves the server.
     std::string some_key(const std::string& column) {
         return fmt::format("(SELECT {} FROM {} WHERE {} LIMIT 1)", column, name_, places(4, 0, std::floor(table_.pages / 2), 0));
@@ -211,21 +232,21 @@ private:
     }
 
     void from_end_to_end() {
-        const bool whole = table_.pages <= limits_.pages_per_probe && table_.rows <= limits_.rows_per_probe;
-        if (!whole) {
-            const double blocks = std::floor(std::min(limits_.pages_per_probe, limits_.rows_per_probe / table_.rows_per_page()) / 2);
-            add("a share of the blocks of",
-                fmt::format("SELECT count({}) FROM {} WHERE ctid >= '({:.0f},0)'::tid AND ctid < '({:.0f},0)'::tid", counted(), name_,
-                            std::floor(table_.pages / 4), std::floor(table_.pages / 4) + blocks),
-                {"enable_seqscan", "enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"}, blocks,
-                blocks * table_.rows_per_page());
-            return;
-        }
         const std::vector<std::string> no_index{"enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"};
-        add("all rows of", fmt::format("SELECT count({}) FROM {}", counted(), name_), no_index, table_.pages, table_.rows);
-        if (!table_.key || !is_whole_number(*table_.key->column)) return;
+        const bool whole = table_.pages <= limits_.pages_per_probe && table_.rows <= limits_.rows_per_probe;
+        const double share = whole ? 1 : std::min(limits_.pages_per_probe / table_.pages, limits_.rows_per_probe / table_.rows) / 2;
+        const double blocks = whole ? table_.pages : std::floor(share * table_.pages), rows = blocks * table_.rows_per_page();
+        const double first = std::floor(table_.pages / 4);
+        const auto part =
+            whole ? std::string("true") : fmt::format("ctid >= '({:.0f},0)'::tid AND ctid < '({:.0f},0)'::tid", first, first + blocks);
+        auto off = no_index;
+        if (!whole) off.emplace_back("enable_seqscan");
+        const std::string of = whole ? "all rows of" : "a share of the rows of";
+        add(of, fmt::format("SELECT count({}) FROM {} WHERE {}", counted(), name_, part), off, blocks, rows);
+        conditions(part, of, off, {blocks, rows});
+        if (!whole || !table_.key || !is_whole_number(*table_.key->column)) return;
         const auto key = quote_identifier(table_.key->column->name);
-        add("a condition on all rows of",
+        add("arithmetic on all rows of",
             fmt::format("SELECT count(*) FROM {0} WHERE {1} % 7 <> 3 AND {1} % 11 <> 5 AND {1} <> 0", name_, key), no_index, table_.pages,
             table_.rows);
         if (table_.rows > limits_.rows_per_probe / 4) return;  // what follows holds rows in memory
@@ -240,6 +261,21 @@ private:
         add("a sort of",
             fmt::format("SELECT count(*) FROM (SELECT {1} FROM {0} ORDER BY ({1} * 7919::bigint) % 100003 OFFSET 0) s", name_, key),
             no_index, table_.pages, 3 * table_.rows);
+    }
+
+    /// Comparisons and sums of the types that the table has, of columns that lie behind others.
+    void conditions(const std::string& part, const std::string& of, const std::vector<std::string>& off, std::pair<double, double> size) {
+        if (table_.compared.empty()) return;
+        std::string compared, summed;
+        for (const auto* column : table_.compared) {
+            const auto name = quote_identifier(column->name);
+            compared += fmt::format(" AND {0} >= (SELECT {0} FROM {1} LIMIT 1)", name, name_);
+            if (column->type_category == 'N') summed += fmt::format("{}sum({})", summed.empty() ? "" : ", ", name);
+        }
+        add("conditions on " + of, fmt::format("SELECT count(*) FROM {} WHERE {}{}", name_, part, compared), off, size.first + 10,
+            2 * size.second);
+        if (!summed.empty())
+            add("sums over " + of, fmt::format("SELECT {} FROM {} WHERE {}", summed, name_, part), off, size.first, 2 * size.second);
     }
 
     const ProbedTable& table_;

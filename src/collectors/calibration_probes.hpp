@@ -19,8 +19,8 @@ struct Probe {
 };
 
 struct ProbeLimits {
-    int tables = 3;                 ///< read by probes
-    double pages_per_probe = 4000;  ///< a larger table is read in part
+    int tables = 3;                   ///< read by probes
+    double pages_per_probe = 20'000;  ///< a larger table is read in part
     double rows_per_probe = 200'000;
     std::uint64_t seed = 1;  ///< of the places that are looked at
 };

@@ -19,7 +19,7 @@ namespace orrery::collectors {
 
 struct CalibrationLimits {
     std::chrono::milliseconds time{10'000};          ///< for all probes
-    std::int64_t pages = 100'000;                    ///< blocks touched by all runs together
+    std::int64_t pages = 400'000;                    ///< blocks touched by all runs together
     std::chrono::milliseconds probe_timeout{1'000};  ///< for one statement; less where less is foreseen
     int busy_sessions = 3;                           ///< other sessions at work, from which on nothing more is run
 };

@@ -43,7 +43,7 @@ constexpr std::array kTable{
             "An index without a scan is called unused only when the server's counters are at least so old."},
     Setting{"advise.seed", integer, "1", 0, 1e15, "", "Seed of the constants drawn for parameters."},
     Setting{"calibrate.time", duration, "10s", 0.1, 3600, "s", "How long a calibration may run statements on the target."},
-    Setting{"calibrate.pages", integer, "100000", 0, 1e12, "", "Looks at pages that all statements of a calibration may take together."},
+    Setting{"calibrate.pages", integer, "400000", 0, 1e12, "", "Looks at pages that all statements of a calibration may take together."},
     Setting{"calibrate.probe_timeout", duration, "1s", 0.001, 60, "s", "Limit for one statement of a calibration."},
     Setting{"calibrate.busy_sessions", integer, "3", 1, 1e6, "", "A calibration stops when so many other sessions are at work."},
     Setting{"feedback.window", duration, "10min", 1, 604800, "s", "How long the workload is measured before and after an action."},

@@ -93,7 +93,7 @@ TEST_F(Choice, NoProbeReadsMoreThanItMay) {
             EXPECT_LE(probe.pages, limits.pages_per_probe) << probe.name;
             EXPECT_LE(probe.rows, limits.rows_per_probe) << probe.name;
         }
-    EXPECT_THAT(names(), Contains(HasSubstr("a share of the blocks of t1000000000")));
+    EXPECT_THAT(names(), Contains(HasSubstr("a share of the rows of t1000000000")));
     EXPECT_THAT(names(), Contains(HasSubstr("all rows of t10000")));
 }
 
