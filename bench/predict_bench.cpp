@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "predict_database.hpp"
 #include "predict_forest.hpp"
+#include "predict_hypothetical.hpp"
 #include "predict_loto.hpp"
 #include "predict_whole.hpp"
 
@@ -26,6 +27,7 @@ int main(int count, char** arguments) {
         {"database", &bench::measure_unseen_database},
         {"whole", &bench::measure_whole},
         {"physics-speed", &bench::measure_physics_speed},
+        {"hypothetical", &bench::measure_hypothetical},
     };
     bool well = true;
     for (const auto& [name, figures] : parts) {

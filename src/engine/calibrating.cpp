@@ -64,9 +64,10 @@ std::string calibration_scope(const std::string& target) {
 }
 
 base::Result<bool> is_lab(const std::string& target) {
-    ORRERY_ASSIGN(const auto labs, lab::lab_list());
+    const auto labs = lab::lab_list();
+    if (!labs) return false;  // records that cannot be read make no server a lab
     ORRERY_ASSIGN(const auto asked, pg::describe_target(target));
-    for (const auto& lab : labs) {
+    for (const auto& lab : *labs) {
         ORRERY_ASSIGN(const auto described, pg::describe_target(lab.uri));
         if (calibration_scope(described) == calibration_scope(asked)) return true;
     }
