@@ -101,14 +101,14 @@ inline base::Result<void> measure_ids(std::span<const SourcedTemplate> mix) {
     return {};
 }
 
-/// A fleet's worth of templates: forty applications with tables of their own, statements that resemble recorded ones.
+/// As many templates as a large server knows: eight applications with tables of their own, statements that resemble recorded ones.
 inline std::vector<models::TemplateSample> many_templates(std::span<const SourcedTemplate> mix, std::size_t count) {
     base::Random random(1);
     std::vector<models::TemplateSample> samples;
     while (samples.size() < count) {
         auto sample = random.pick(mix).sample;
         sample.fingerprint = {random.next()};
-        const auto application = random.integer(0, 39);
+        const auto application = random.integer(0, 7);
         for (auto& relation : sample.relations) relation.name = fmt::format("app{}.{}", application, relation.name);
         auto& counters = sample.counters;
         const double scale = std::exp(0.5 * random.normal()), calls = std::exp(2 * random.normal() + 3);

@@ -18,14 +18,15 @@ constexpr double kLeastShare = 0.02;
 constexpr double kLeastCoUse = 0.05;
 constexpr double kLeastKinship = 1;
 
-bool is_system(std::string_view name) {
-    return name.starts_with("pg_") || name.starts_with("information_schema.");
-}
-
 /// Schema and name, the former with its dot.
 std::pair<std::string_view, std::string_view> split(std::string_view name) {
     const auto dot = name.rfind('.');
     return dot == std::string_view::npos ? std::pair(std::string_view{}, name) : std::pair(name.substr(0, dot + 1), name.substr(dot + 1));
+}
+
+bool is_system(std::string_view name) {
+    const auto [schema, table] = split(name);
+    return table.starts_with("pg_") || schema.ends_with("pg_catalog.") || schema.ends_with("information_schema.");
 }
 
 /// "customers" may be a customer_id's table, "countries" a country_id's.

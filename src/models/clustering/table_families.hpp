@@ -11,7 +11,7 @@ namespace orrery::models {
 
 /// A relation that a statement names, with the columns of it that the statement names.
 struct RelationUse {
-    std::string name;  ///< qualified unless its schema is public or unknown
+    std::string name;  ///< with its schema unless that is public or unknown, and its database where that matters
     std::vector<std::string> columns;
 };
 

@@ -6,9 +6,11 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <utility>
 
+#include "base/printable.hpp"
 #include "base/statistics.hpp"
 #include "domain/plan_features.hpp"
 
@@ -142,14 +144,6 @@ std::pair<double, double> middle_and_spread(std::vector<double>& values, double 
 
 }  // namespace
 
-base::Result<FeatureSource> feature_source(const std::string& name, std::span<const std::string> families) {
-    for (const auto view : {ClusterView::what, ClusterView::when})
-        for (const auto& [known, source] : all_sources(view, families, true))
-            if (known == name) return source;
-    return base::unexpected(base::ErrorKind::unsupported, fmt::format("the clusters were trained on a feature that is not known: {}", name),
-                            {}, "Train them again.");
-}
-
 TemplateEncoding TemplateEncoding::fit(std::span<const TemplateSample> samples, ClusterView view, Points& points) {
     TemplateEncoding encoding;
     if (view == ClusterView::what) {
@@ -215,9 +209,15 @@ void TemplateEncoding::keep(const std::vector<std::size_t>& columns) {
 base::Result<TemplateEncoding> TemplateEncoding::restore(std::vector<std::string> names, std::vector<double> middle,
                                                          std::vector<double> spread, TableFamilies families) {
     TemplateEncoding encoding;
+    std::map<std::string, FeatureSource> known;
+    for (const auto view : {ClusterView::what, ClusterView::when})
+        for (const auto& [name, source] : all_sources(view, families.names(), true)) known.emplace(name, source);
     for (const auto& name : names) {
-        ORRERY_ASSIGN(const auto source, feature_source(name, families.names()));
-        encoding.sources_.push_back(source);
+        const auto found = known.find(name);
+        if (found == known.end())
+            return base::unexpected(base::ErrorKind::unsupported, "the clusters were trained on features that this version does not know",
+                                    fmt::format("One is {}.", base::printable(name)), "Train them again.");
+        encoding.sources_.push_back(found->second);
     }
     encoding.names_ = std::move(names);
     encoding.middle_ = std::move(middle), encoding.spread_ = std::move(spread);

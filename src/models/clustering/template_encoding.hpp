@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -28,16 +27,12 @@ struct FeatureSource {
     bool logarithm = false;  ///< a size, taken as log1p
     bool averaged = false;   ///< a flag or a count, told by its mean and not by its median
 };
-/// The source of a feature by its name ("resource.mean_us"); nothing for a name of another version. `families` are the names of table
-/// families.
-base::Result<FeatureSource> feature_source(const std::string& name, std::span<const std::string> families);
-
 class TemplateEncoding {
 public:
     TemplateEncoding() = default;
     /// Middles and scales from the samples; what does not vary among them is left out.
     static TemplateEncoding fit(std::span<const TemplateSample> samples, ClusterView view, Points& points);
-    /// From what was saved.
+    /// From what was saved; `unsupported` for names of another version.
     static base::Result<TemplateEncoding> restore(std::vector<std::string> names, std::vector<double> middle, std::vector<double> spread,
                                                   TableFamilies families);
 

@@ -1,17 +1,21 @@
 #include "models/clustering/template_sample.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "sql/facts.hpp"
 
 namespace orrery::models {
 
-void describe(TemplateSample& sample, const domain::StatementFacts& facts) {
+void describe(TemplateSample& sample, const domain::StatementFacts& facts, std::string_view database) {
     sample.facts = sql::features(facts);
     sample.relations.clear();
     for (const auto& table : facts.tables) {
         const bool qualified = !table.name.schema.empty() && table.name.schema != "public";
-        sample.relations.push_back({qualified ? table.name.schema + "." + table.name.name : table.name.name, {}});
+        auto name = qualified ? table.name.schema + "." + table.name.name : table.name.name;
+        sample.relations.push_back({database.empty() ? std::move(name) : fmt::format("{}.{}", database, name), {}});
     }
     const auto add = [&](const domain::ColumnUse& use) {
         if (use.table < 0 || static_cast<std::size_t>(use.table) >= sample.relations.size()) return;
@@ -38,9 +42,9 @@ void describe(TemplateSample& sample, const domain::StatementFacts& facts) {
     }
 }
 
-base::Result<void> read_text(TemplateSample& sample) {
+base::Result<void> read_text(TemplateSample& sample, std::string_view database) {
     ORRERY_ASSIGN(const auto facts, sql::extract_facts(sample.text));
-    describe(sample, facts);
+    describe(sample, facts, database);
     return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -24,9 +25,9 @@ struct TemplateSample {
     std::vector<RelationUse> relations{};     ///< that it names
 };
 
-/// Fills in what the parser says: facts and relations.
-void describe(TemplateSample& sample, const domain::StatementFacts& facts);
+/// Fills in what the parser says: facts and relations. Where a server has several databases, `database` tells tables of one name apart.
+void describe(TemplateSample& sample, const domain::StatementFacts& facts, std::string_view database = {});
 /// The same from the sample's text. Fails as sql::extract_facts does; the sample stays as it was.
-base::Result<void> read_text(TemplateSample& sample);
+base::Result<void> read_text(TemplateSample& sample, std::string_view database = {});
 
 }  // namespace orrery::models

@@ -62,7 +62,8 @@ TEST(TableFamilies, TakeInSingleTablesByRareWords) {
 
 TEST(TableFamilies, LeaveOutTheCatalogAndWhatIsRare) {
     std::vector<Statement> statements(100, {{"orders", {}}});
-    statements.push_back({{"pg_catalog.pg_class", {}}});
+    statements.insert(statements.end(), 50, {{"pg_catalog.pg_class", {}}});
+    statements.insert(statements.end(), 50, {{"shop.information_schema.columns", {}}});
     statements.push_back({{"scratch", {}}});
     const auto families = families_of(statements);
     EXPECT_THAT(families.names(), ElementsAre("orders"));

@@ -55,6 +55,20 @@ TEST(WorkloadClusterer, KeepsApplicationsApartByTheirTables) {
             }
 }
 
+TEST(TemplateSample, NamesTablesByDatabaseWhereItMatters) {
+    TemplateSample sample{.text = "SELECT a.x FROM a JOIN s.b ON b.id = a.b_id"};
+    ASSERT_TRUE(read_text(sample));
+    EXPECT_EQ(sample.relations[0].name, "a");
+    EXPECT_THAT(sample.relations[0].columns, testing::ElementsAre("b_id", "x"));
+    ASSERT_TRUE(read_text(sample, "shop"));
+    EXPECT_EQ(sample.relations[0].name, "shop.a");
+    EXPECT_EQ(sample.relations[1].name, "shop.s.b");
+    EXPECT_EQ(sample.facts[6], 2);
+    sample.text = "SELEC";
+    EXPECT_FALSE(read_text(sample));
+    EXPECT_EQ(sample.relations.size(), 2U);
+}
+
 TEST(WorkloadClusterer, PredictsWhereATemplateBelongs) {
     const auto mix = template_mix(40, 1);
     const auto fitted = WorkloadClusterer::fit(samples_of(mix), {.clusters = 3});
