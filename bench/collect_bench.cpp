@@ -15,6 +15,7 @@
 #include "collectors/query_log_collector.hpp"
 #include "collectors/resource_usage_collector.hpp"
 #include "figure.hpp"
+#include "parts.hpp"
 #include "pg/private_cluster.hpp"
 #include "pg/session.hpp"
 #include "session_share.hpp"
@@ -278,21 +279,12 @@ base::Result<void> histories() {
 
 }  // namespace
 
-/// Without arguments all parts; else those that are named.
 int main(int count, char** arguments) {
-    base::reaper::start();
-    const std::vector<std::string> chosen(arguments + 1, arguments + count);
-    const std::vector<std::pair<std::string, base::Result<void> (*)()>> parts{
-        {"histories", &histories},           {"statements", &measure},
-        {"resources", &measure_resources},   {"sessions", &bench::measure_sessions},
-        {"one", &bench::measure_one_server}, {"many", &bench::measure_many_servers}};
-    bool well = true;
-    for (const auto& [name, figures] : parts) {
-        if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), name) == chosen.end()) continue;
-        const auto measured = figures();
-        if (measured) continue;
-        fmt::print(stderr, "{}\n", measured.error().to_text());
-        well = false;
-    }
-    return well ? 0 : 1;
+    return bench::run_parts(count, arguments,
+                            {{"histories", &histories},
+                             {"statements", &measure},
+                             {"resources", &measure_resources},
+                             {"sessions", &bench::measure_sessions},
+                             {"one", &bench::measure_one_server},
+                             {"many", &bench::measure_many_servers}});
 }
