@@ -42,7 +42,7 @@
 /// the timeout are not among them.
 namespace orrery::bench {
 
-constexpr double kTpchScale = 0.05, kShopScale = 0.2, kStarScale = 0.1;
+constexpr double kTpchScale = 0.03, kShopScale = 0.2, kStarScale = 0.1;
 /// Shorter runs are not judged: of them, what the network and the scheduler do decides.
 constexpr double kShortestMs = 0.1;
 
@@ -65,15 +65,24 @@ public:
             ORRERY_ASSIGN(temporary, base::TemporaryFolder::create("orrery-bench"));
             all.folder_ = temporary->path();
         }
-        ORRERY_TRY(all.generated("tpch", lab::tpch_templates(kTpchScale, 1), 9,
-                                 [](const std::string& uri) { return lab::load_tpch({.scale = kTpchScale}, uri); }));
-        lab::ShopOptions shop_options{.scale = kShopScale, .reference = base::system_clock().now()};
-        const auto shop = lab::make_shop(shop_options);
-        ORRERY_TRY(
-            all.generated("shop", lab::shop_templates(shop, 1), 6, [&](const std::string& uri) { return lab::load_shop(shop, uri); }));
-        ORRERY_TRY(all.generated("star", lab::star_templates(kStarScale, 1), 6,
-                                 [](const std::string& uri) { return lab::load_star({.scale = kStarScale}, uri); }));
-        if (const auto stats = stats_folder()) ORRERY_TRY(all.stats(*stats));
+        const auto shop = lab::make_shop({.scale = kShopScale, .reference = base::system_clock().now()});
+        std::vector<Source> sources{
+            {"tpch", lab::tpch_templates(kTpchScale, 1), 9,
+             [](const std::string& uri) { return lab::load_tpch({.scale = kTpchScale}, uri); }},
+            {"shop", lab::shop_templates(shop, 1), 6, [&](const std::string& uri) { return lab::load_shop(shop, uri); }},
+            {"star", lab::star_templates(kStarScale, 1), 6,
+             [](const std::string& uri) { return lab::load_star({.scale = kStarScale}, uri); }},
+        };
+        std::erase_if(sources, [&](const Source& source) { return std::filesystem::exists(all.file_of(source.name)); });
+        for (const auto& source : sources) ORRERY_TRY(all.load(source));
+        // A draw of each in turn: what else the machine does falls on all of them alike.
+        for (int draw = 1; draw <= 9; ++draw) {
+            for (const auto& source : sources)
+                if (draw <= source.draws) ORRERY_TRY(all.record(source, draw));
+            if (draw == 3) ORRERY_TRY(all.record_stats_queries());
+        }
+        for (const std::string name : {"tpch", "shop", "star", "stats"})
+            if (std::filesystem::exists(all.file_of(name))) ORRERY_TRY(all.read(name, name != "stats"));
         return std::move(all.databases_);
     }
 
@@ -100,43 +109,50 @@ private:
         return &*cluster_;
     }
 
-    base::Result<void> generated(const std::string& name, const std::vector<lab::StatementTemplate>& templates, int draws,
-                                 const std::function<base::Result<void>(const std::string&)>& load) {
-        const auto file = folder_ / (name + ".jsonl");
-        if (!std::filesystem::exists(file)) {
-            ORRERY_ASSIGN(auto* server, cluster());
-            ORRERY_ASSIGN(auto admin, pg::Session::connect(server->uri(), {.application = "bench", .safe_settings = false}));
-            ORRERY_TRY(admin.execute("CREATE DATABASE " + name));
-            ORRERY_TRY(load(server->uri(name)));
-            lab::RecorderOptions options;
-            options.uri = server->uri(name);
-            options.workload = name;
-            options.output = file;
-            options.grid.draws = draws;
-            options.repeats = 5;
-            options.minimum = true;
-            options.statement_timeout = std::chrono::seconds(2);
-            ORRERY_ASSIGN(const auto report, lab::record(templates, options));
-            fmt::print(stderr, "{}: {} executions recorded in {:.0f} s, {} left out\n", name, report.recorded, report.seconds,
-                       report.left_out);
-        }
-        return read(name, true, file);
+    struct Source {
+        std::string name;
+        std::vector<lab::StatementTemplate> templates;
+        int draws = 1;
+        std::function<base::Result<void>(const std::string&)> load;
+    };
+    [[nodiscard]] std::filesystem::path file_of(const std::string& name) const { return folder_ / (name + ".jsonl"); }
+
+    base::Result<void> load(const Source& source) {
+        ORRERY_ASSIGN(auto* server, cluster());
+        ORRERY_ASSIGN(auto admin, pg::Session::connect(server->uri(), {.application = "bench", .safe_settings = false}));
+        ORRERY_TRY(admin.execute("CREATE DATABASE " + source.name));
+        return source.load(server->uri(source.name));
     }
 
-    base::Result<void> stats(const std::filesystem::path& folder) {
-        const auto file = folder_ / "stats.jsonl";
-        if (!std::filesystem::exists(file)) {
-            ORRERY_ASSIGN(auto* server, cluster());
-            ORRERY_TRY(load_stats_database(*server, folder));
-            ORRERY_ASSIGN(const auto report, record_stats(*server, folder, file, std::chrono::milliseconds(700)));
-            fmt::print(stderr, "stats: {} executions recorded in {:.0f} s, {} left out\n", report.recorded, report.seconds,
-                       report.left_out);
-        }
-        return read("stats", false, file);
+    /// Goes on with the recording up to so many draws of each template.
+    base::Result<void> record(const Source& source, int draws) {
+        ORRERY_ASSIGN(auto* server, cluster());
+        lab::RecorderOptions options;
+        options.uri = server->uri(source.name);
+        options.workload = source.name;
+        options.output = file_of(source.name);
+        options.grid.draws = draws;
+        options.repeats = 3;
+        options.minimum = true;
+        options.statement_timeout = std::chrono::seconds(1);
+        ORRERY_ASSIGN(const auto report, lab::record(source.templates, options));
+        fmt::print(stderr, "{}: draw {}, {} executions recorded in {:.0f} s, {} left out\n", source.name, draws, report.recorded,
+                   report.seconds, report.left_out);
+        return {};
     }
 
-    base::Result<void> read(const std::string& name, bool is_generated, const std::filesystem::path& file) {
-        const std::vector<std::filesystem::path> files{file};
+    base::Result<void> record_stats_queries() {
+        const auto data = stats_folder();
+        if (!data || std::filesystem::exists(file_of("stats"))) return {};
+        ORRERY_ASSIGN(auto* server, cluster());
+        ORRERY_TRY(load_stats_database(*server, *data));
+        ORRERY_ASSIGN(const auto report, record_stats(*server, *data, file_of("stats"), std::chrono::milliseconds(700)));
+        fmt::print(stderr, "stats: {} executions recorded in {:.0f} s, {} left out\n", report.recorded, report.seconds, report.left_out);
+        return {};
+    }
+
+    base::Result<void> read(const std::string& name, bool is_generated) {
+        const std::vector<std::filesystem::path> files{file_of(name)};
         ORRERY_ASSIGN(auto data, training::read_plans(files));
         training::prepare(data, {});
         std::erase_if(data.plans, [](const models::ExecutedPlan& plan) { return plan.time_ms < kShortestMs; });
