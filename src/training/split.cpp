@@ -41,10 +41,16 @@ Fold fold_of(std::string name, std::vector<std::size_t> test, std::span<const Ex
     Fold fold{std::move(name), {}, std::move(test)};
     std::sort(fold.test.begin(), fold.test.end());
     std::set<std::string_view> tested;
-    for (const std::size_t i : fold.test) tested.insert(plans[i].group);
-    // Also of another database: a template must not be known.
+    std::set<std::uint64_t> statements;
+    for (const std::size_t i : fold.test) {
+        tested.insert(plans[i].group);
+        if (plans[i].fingerprint.value != 0) statements.insert(plans[i].fingerprint.value);
+    }
+    // Also of another database, or under another name: a template must not be known.
     for (std::size_t i = 0; i < plans.size(); ++i)
-        if (!tested.contains(plans[i].group) && !std::binary_search(fold.test.begin(), fold.test.end(), i)) fold.train.push_back(i);
+        if (!tested.contains(plans[i].group) && !statements.contains(plans[i].fingerprint.value) &&
+            !std::binary_search(fold.test.begin(), fold.test.end(), i))
+            fold.train.push_back(i);
     return fold;
 }
 

@@ -17,7 +17,7 @@ enum class SplitKind { leave_one_template_out, group_kfold, holdout_database };
 std::string_view to_string(SplitKind kind);  ///< "leave-one-template-out", ...
 base::Result<SplitKind> split_kind_from(std::string_view text);
 
-/// Positions in the data set, ascending. No template (and, split by database, no database) is in both.
+/// Positions in the data set, ascending. No template, by name or by fingerprint (and, split by database, no database), is in both.
 struct Fold {
     std::string name;  ///< the template or database that is left out, or "3 of 5"
     std::vector<std::size_t> train, test;

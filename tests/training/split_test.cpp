@@ -50,6 +50,20 @@ TEST(Split, TemplatesOfBothDatabasesAreNotTrainedOn) {
     EXPECT_EQ(shared.error().kind, base::ErrorKind::invalid_input);
 }
 
+TEST(Split, AStatementUnderTwoNamesIsNotOnBothSides) {
+    auto plans = plans_of({{"q1", "x", 2}, {"00000000000000aa", "x", 1}, {"q2", "x", 1}});
+    for (std::size_t i = 0; i < 3; ++i) plans[i].fingerprint = domain::Fingerprint{0xaa};
+    for (const auto kind : {SplitKind::leave_one_template_out, SplitKind::group_kfold}) {
+        const auto folds = make_folds(plans, kind, 3, 1);
+        ASSERT_TRUE(folds);
+        for (const auto& fold : *folds)
+            for (const auto tested : fold.test)
+                for (const auto trained : fold.train)
+                    EXPECT_FALSE(plans[tested].fingerprint.value != 0 && plans[tested].fingerprint == plans[trained].fingerprint)
+                        << fold.name;
+    }
+}
+
 TEST(Split, TooLittleIsAnErrorThatSaysSo) {
     for (const auto kind : {SplitKind::leave_one_template_out, SplitKind::group_kfold, SplitKind::holdout_database})
         for (const auto& plans : {plans_of({}), plans_of({{"a", "d", 1}}), plans_of({{"a", "d", 9}})}) {
