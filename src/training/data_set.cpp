@@ -24,6 +24,8 @@ using base::ErrorKind;
 using models::ExecutedPlan;
 
 constexpr std::size_t kBadLinesNamed = 3;
+constexpr std::size_t kNodeBytes = 2048;   // of a document: longer ones keep longer texts
+constexpr std::size_t kFactsOfANode = 16;  // relations and indexes that take about the memory of a plan node
 
 std::size_t nodes_of(const domain::PlanNode& node) {
     std::size_t count = 1;
@@ -106,15 +108,14 @@ public:
             return losses_->name(document.error().kind == ErrorKind::invalid_input ? "plan without actual rows" : "not a plan", where);
         }
         if (document->context) {
+            const std::size_t facts = document->context->relations.size() + document->context->indexes.size();
+            if (!afford(std::max(facts / kFactsOfANode, line.text.size() / kNodeBytes))) return;
             contexts_[document->context->database] = document->context;
             newest_ = document->context;
             return;
         }
         ++found_;
-        const std::size_t nodes = nodes_of(document->plan.plan.root);
-        if (*nodes_ + nodes > options_->most_nodes)
-            return losses_->count(fmt::format("beyond the {} plan nodes that are kept in memory", options_->most_nodes));
-        *nodes_ += nodes;
+        if (!afford(std::max(nodes_of(document->plan.plan.root), line.text.size() / kNodeBytes))) return;
         complete(*document);
         plans_->push_back(std::move(document->plan));
     }
@@ -130,6 +131,15 @@ public:
     }
 
 private:
+    bool afford(std::size_t nodes) {
+        const bool possible = nodes <= options_->most_nodes - std::min(*nodes_, options_->most_nodes);
+        if (possible)
+            *nodes_ += nodes;
+        else
+            losses_->count(fmt::format("beyond the {} plan nodes that are kept in memory", options_->most_nodes));
+        return possible;
+    }
+
     void complete(PlanDocument& document) {
         ExecutedPlan& plan = document.plan;
         if (plan.fingerprint.value == 0 && !document.query_text.empty())

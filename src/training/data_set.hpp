@@ -31,7 +31,8 @@ struct DataSet {
 
 struct ReadOptions {
     std::size_t most_line_bytes = std::size_t{64} << 20U;  ///< longer lines are skipped without being kept
-    std::size_t most_nodes = 2'000'000;  ///< of all plans together (about 2 kB of memory each); what comes after is left out
+    std::size_t most_nodes =
+        2'000'000;  ///< of all plans together (about 2 kB of memory each; long texts count as more); the rest is left out
 };
 
 /// Files of one plan document a line (docs/formats/recorded-plans.md), gzip or plain, "-" = standard input; also a document over many
@@ -55,7 +56,7 @@ struct PreparationOptions {
     };
     std::vector<Window> incidents;  ///< plans that ran inside are left out
 };
-/// Unusable times (zero, negative, not finite, absurd) always go.
+/// Unusable times (zero, negative, not finite, absurd) and estimates beyond any time always go.
 void prepare(DataSet& data, const PreparationOptions& options);
 
 }  // namespace orrery::training

@@ -180,7 +180,10 @@ std::optional<base::WallTime> wall_time_from(std::string_view text) {
     const std::chrono::year_month_day day{std::chrono::year(number(0, 4)), std::chrono::month(static_cast<unsigned>(number(5, 2))),
                                           std::chrono::day(static_cast<unsigned>(number(8, 2)))};
     const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2);
-    if (number(0, 4) < 0 || !day.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return {};
+    constexpr int kFirstYear = 1970, kLastYear = 2261;  // of what the clock's nanoseconds hold
+    if (number(0, 4) < kFirstYear || number(0, 4) > kLastYear || !day.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+        second < 0 || second > 60)
+        return {};
     std::int64_t ms = 0;
     if (text[kSeconds] == '.') {
         const auto fraction = text.substr(kSeconds + 1, text.size() - kSeconds - 2);

@@ -208,6 +208,27 @@ TEST(ReadPlans, LinesAndMemoryAreLimited) {
     EXPECT_EQ(data->left_out[1].count, 1U);
 }
 
+TEST(ReadPlans, LongTextsAndContextsCountAsMemoryToo) {
+    const Files files;
+    std::string lines;
+    for (int i = 0; i < 8; ++i) lines += scan_document({.table = std::string(40'000, 'a' + i)}) + "\n";
+    const auto texts = read({files.write("texts.jsonl", lines)}, {.most_nodes = 200});
+    ASSERT_TRUE(texts) << texts.error().to_text();
+    EXPECT_LT(texts->plans.size(), 6U) << "two nodes each, but their texts are of many";
+    std::string contexts;
+    for (int i = 0; i < 8; ++i) {
+        contexts += fmt::format(R"({{"orrery_context":{{"format":1,"database":"d{}","relations":[)", i);
+        for (int relation = 0; relation < 500; ++relation)
+            contexts += fmt::format(R"({}{{"schema":"public","name":"r{}","tuples":1,"pages":1}})", relation > 0 ? "," : "", relation);
+        contexts += "]}}\n";
+    }
+    const auto many = read({files.write("contexts.jsonl", scan_document({}) + "\n" + contexts)}, {.most_nodes = 200});
+    ASSERT_TRUE(many) << many.error().to_text();
+    ASSERT_EQ(many->left_out.size(), 1U);
+    EXPECT_THAT(many->left_out[0].why, HasSubstr("200 plan nodes"));
+    EXPECT_GE(many->left_out[0].count, 2U);
+}
+
 TEST(ReadPlans, OrderAndNamesOfFilesDoNotMatter) {
     const Files files;
     const auto a = files.write("a.jsonl", scan_document({.ms = 1}) + "\n" + scan_document({.rows = 5, .ms = 2}) + "\n");
@@ -245,8 +266,9 @@ TEST(ReadPlans, AbsurdExtrasKeepTheDefaults) {
 TEST(ReadPlans, TimesOfDay) {
     EXPECT_EQ(base::to_unix_ms(*wall_time_from("1970-01-02T00:00:01Z")), 86'401'000);
     EXPECT_EQ(base::to_unix_ms(*wall_time_from("2026-11-22T07:48:00.5Z")) % 1000, 500);
-    for (const char* bad : {"", "2026-11-22", "2026-13-22T07:48:00Z", "2026-11-22T25:48:00Z", "2026-11-22T07:48:00",
-                            "2026-11-22T07:48:00.Z", "2026-11-22T07:48:00+1Z", "2x26-11-22T07:48:00Z"})
+    for (const char* bad :
+         {"", "2026-11-22", "2026-13-22T07:48:00Z", "2026-11-22T25:48:00Z", "2026-11-22T07:48:00", "2026-11-22T07:48:00.Z",
+          "2026-11-22T07:48:00+1Z", "2x26-11-22T07:48:00Z", "9999-11-22T07:48:00Z", "0001-01-01T00:00:00Z"})
         EXPECT_FALSE(wall_time_from(bad)) << bad;
 }
 
