@@ -19,6 +19,7 @@ namespace {
 using models::ExecutedPlan;
 using models::PlanReading;
 using Groups = std::map<std::string, std::vector<std::size_t>>;
+using Known = std::map<std::uint64_t, std::vector<std::size_t>>;  // templates as questions name them
 
 constexpr double kStageEnds[] = {0.30, 0.45, 0.75, 0.95};  // shares of the progress at which the stages end
 
@@ -154,13 +155,13 @@ Table select(const Table& table, const std::vector<char>& left_out, char wanted)
 }
 
 /// |log error| of trees on executions of known templates that they had not seen: every third, in turn.
-base::Result<std::vector<double>> held_out_errors(const Table& table, const Groups& groups, const QueryTimeFitOptions& options,
+base::Result<std::vector<double>> held_out_errors(const Table& table, const Known& known, const QueryTimeFitOptions& options,
                                                   const Progress& progress, const std::stop_token& stop) {
     constexpr std::size_t kFolds = 3;
     std::vector<double> errors(table.rows(), 0);
     for (std::size_t fold = 0; fold < kFolds; ++fold) {
         std::vector<char> left_out(table.rows(), 0);
-        for (const auto& [name, positions] : groups)
+        for (const auto& [key, positions] : known)
             for (std::size_t i = fold; i < positions.size() && positions.size() >= kFolds; i += kFolds) left_out[positions[i]] = 1;
         const auto part = select(table, left_out, 0);
         if (part.rows() == 0) continue;
@@ -256,13 +257,13 @@ base::Result<models::QueryTimeModel> fit_query_time(std::span<const ExecutedPlan
 
     std::vector<std::uint64_t> shapes;
     ORRERY_ASSIGN(const auto table, residual_table(plans, physics, shapes));
-    ORRERY_ASSIGN(const auto errors, held_out_errors(table, groups, options, progress, stop));
+    Known known;
+    for (std::size_t i = 0; i < plans.size(); ++i) known[question_of(plans[i]).fingerprint.value].push_back(i);
+    ORRERY_ASSIGN(const auto errors, held_out_errors(table, known, options, progress, stop));
     const auto share = [&](double done) {
         if (progress) progress(kStageEnds[2] + (kStageEnds[3] - kStageEnds[2]) * done);
     };
     ORRERY_ASSIGN(model.residual, train_forest(table, options.residual, share, stop));
-    std::map<std::uint64_t, std::vector<std::size_t>> known;  // as questions name them
-    for (std::size_t i = 0; i < plans.size(); ++i) known[question_of(plans[i]).fingerprint.value].push_back(i);
     for (const auto& [key, positions] : known)
         model.templates.push_back(template_times(key, positions, plans, shapes, errors, options.recent));
     return model;

@@ -30,7 +30,8 @@ constexpr PreparationOptions kNothing{.drop_copies = false, .most_per_group = 0,
 
 TEST(Prepare, TimesThatCannotBeAlwaysGo) {
     std::vector<models::ExecutedPlan> plans;
-    for (const double ms : {5.0, 0.0, -3.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), 4e10}) {
+    for (const double ms :
+         {5.0, 0.0, -3.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), 4e10, 1e-9}) {
         plans.push_back(executed({}, "q"));
         plans.back().time_ms = ms;
     }
@@ -39,7 +40,8 @@ TEST(Prepare, TimesThatCannotBeAlwaysGo) {
     prepare(data, kNothing);
     ASSERT_EQ(data.plans.size(), 1U);
     EXPECT_EQ(data.plans[0].time_ms, 5);
-    EXPECT_THAT(told(data), ElementsAre("1 time is absurd (over a year)", "2 time is missing or not finite", "2 time is zero or negative"));
+    EXPECT_THAT(told(data), ElementsAre("1 time is absurd (over a year)", "1 time is absurd (under a nanosecond)",
+                                        "2 time is missing or not finite", "2 time is zero or negative"));
     EXPECT_NE(data.hash, before) << "other data are learnt from";
 }
 

@@ -90,13 +90,19 @@ TEST(PhysicsDesign, StrangePlansDoNoHarm) {
     plans[4].plan.root.children[0].actual_rows = std::numeric_limits<double>::infinity();
     plans[5].plan.root.children[0].actual_total_ms = std::numeric_limits<double>::quiet_NaN();
     plans[6].plan.root.children.clear();
+    plans[10].plan.root.width = 1e300;
+    plans[11].plan.root.children[0].width = -1e300;
+    for (auto* node : {&plans[12].plan.root, &plans[12].plan.root.children[0]}) node->rows = 1e308;
+    plans[12].plan.root.type = "Nested Loop";
+    plans[12].plan.root.children.push_back(plans[12].plan.root.children[0]);
+    plans[13].plan.root.total_cost = base::PlannerCost(1e300);
     DataSet data;
     data.plans = plans;
     data.plans[7].time_ms = 0;
     data.plans[8].time_ms = std::numeric_limits<double>::quiet_NaN();
     data.plans[9].plan.root.total_cost = base::PlannerCost(std::numeric_limits<double>::infinity());
     prepare(data, {.drop_copies = false});
-    EXPECT_EQ(data.plans.size(), plans.size() - 3);
+    EXPECT_EQ(data.plans.size(), plans.size() - 4) << "and that whose rows are beyond any time";
     const auto model = train_query_time(data.plans, physics_training());
     ASSERT_TRUE(model) << model.error().to_text();
     for (const auto& plan : plans) {
@@ -138,6 +144,36 @@ TEST(FitCost, IsALineThroughTemplatesOfEqualWeight) {
     EXPECT_NEAR(fit.ms(plans.back().plan.root.total_cost.value), 1000, 1e-3);
     EXPECT_TRUE(std::isfinite(fit_cost({}).ms(10)));
     EXPECT_NEAR(fit_cost(std::span(plans).first(1)).ms(plans[0].plan.root.total_cost.value), 10, 1e-6);
+}
+
+TEST(FitCost, CostsThatHardlyDifferDoNotForetellForEver) {
+    std::vector<ExecutedPlan> plans;
+    for (int i = 0; i < 20; ++i) {
+        plans.push_back(executed({.ms = 1.0 + 50 * i}, fmt::format("q{}", i)));
+        plans.back().plan.root.total_cost = base::PlannerCost(20 + 1e-4 * i);
+    }
+    const auto fit = fit_cost(plans);
+    for (const double cost : {0.0, 1.0, 25.0, 1e6, 1e300}) {
+        EXPECT_GT(fit.ms(cost), 0) << cost;
+        EXPECT_TRUE(std::isfinite(fit.ms(cost))) << cost;
+    }
+}
+
+TEST(PhysicsDesign, TemplatesUnderSeveralNamesAreNotSurerThanOthers) {
+    // Two executions under each of five names of one statement: none has enough of its own to be held out.
+    auto plans = executed_scans(6, 12);
+    base::Random random(3);
+    for (int i = 0; i < 10; ++i) {
+        const double ms = std::exp(5 * random.uniform());
+        plans.push_back(executed({.rows = 5000, .actual_rows = 5000, .ms = ms, .table = "named"}, fmt::format("name{}", i / 2)));
+        plans.back().fingerprint = domain::Fingerprint{0xbeef};
+    }
+    const auto model = train_query_time(plans, physics_training());
+    ASSERT_TRUE(model) << model.error().to_text();
+    const auto answer = model->predictor(plans.back().context)->predict(question_of(plans.back()));
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->route, domain::PredictionRoute::residual);
+    EXPECT_GT(answer->high_ms / answer->ms, 1.5) << "its times are all over the place";
 }
 
 }  // namespace

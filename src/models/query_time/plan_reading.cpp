@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "base/random.hpp"
@@ -117,11 +118,17 @@ Walk walk(const std::vector<Operator>& operators, std::vector<int>& depths) {
     return w;
 }
 
+/// What no float holds is as good as not known.
+float as_input(double value) {
+    const bool fits = std::abs(value) <= static_cast<double>(std::numeric_limits<float>::max());
+    return fits ? static_cast<float>(value) : std::numeric_limits<float>::quiet_NaN();
+}
+
 void fill_features(const domain::PlanQuestion& question, const domain::PlanContext& context, const Walk& w, PlanReading& out) {
     const auto& root = out.operators.front();
     const auto& server = context.server;
     out.features.resize(residual_feature_names().size());
-    const auto set = [&](Input input, double value) { out.features[static_cast<std::size_t>(input)] = static_cast<float>(value); };
+    const auto set = [&](Input input, double value) { out.features[static_cast<std::size_t>(input)] = as_input(value); };
     set(Input::physics_ms, std::log(std::max(out.physics_ms, 1e-6)));
     set(Input::cost_total, std::log1p(std::max(0.0, root.node->total_cost.value)));
     set(Input::cost_startup, std::log1p(std::max(0.0, root.node->startup_cost.value)));
@@ -145,7 +152,7 @@ void fill_features(const domain::PlanQuestion& question, const domain::PlanConte
     for (std::size_t term = 0; term < kWorkTerms; ++term) {
         double amount = 0;
         for (const auto& work : out.work) amount += work[term];
-        out.features[kInputs + term] = static_cast<float>(std::log1p(amount));
+        out.features[kInputs + term] = as_input(std::log1p(amount));
     }
 }
 
@@ -186,7 +193,7 @@ base::Result<void> read_plan(const NodeModel& nodes, const RowFeedback& rows, co
     count_work(out.operators, context, question.conditions, question.units, out.work);
     out.ms.resize(out.operators.size());
     out.physics_ms = operator_times(nodes, out.work, out.ms);
-    if (!std::isfinite(out.physics_ms))
+    if (!(out.physics_ms <= kLongestMs))
         return base::unexpected(base::ErrorKind::invalid_input, "the plan's row counts are beyond any time",
                                 "its estimates multiply to more than a number can hold");
     const auto w = walk(out.operators, depths);

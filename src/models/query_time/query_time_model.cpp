@@ -10,8 +10,17 @@
 
 namespace orrery::models {
 
+namespace {
+
+// Of a nanosecond and of a thousand years in ms: a line through costs that hardly differ is steep.
+constexpr double kShortestLog = -14, kLongestLog = 31;
+// What logarithms of times and of their errors stay below in any training; their exponents are numbers.
+constexpr double kMostLog = 450;
+
+}  // namespace
+
 double CostFit::ms(double cost) const {
-    return std::exp(intercept + slope * std::log(std::max(cost, 1e-3)));
+    return std::exp(std::clamp(intercept + slope * std::log(std::max(cost, 1e-3)), kShortestLog, kLongestLog));
 }
 
 domain::Fingerprint template_key(std::string_view group) {
@@ -44,6 +53,18 @@ double finite(base::ByteReader& in) {
     return value;
 }
 
+double not_negative(base::ByteReader& in) {
+    const double value = finite(in);
+    if (value < 0) in.fail();
+    return value;
+}
+
+double logarithm(base::ByteReader& in) {
+    const double value = finite(in);
+    if (std::abs(value) > kMostLog) in.fail();
+    return value;
+}
+
 domain::PlanContext decode_context(base::ByteReader& in) {
     domain::PlanContext context;
     context.database = in.text();
@@ -52,12 +73,12 @@ domain::PlanContext decode_context(base::ByteReader& in) {
     for (auto& relation : context.relations) {
         relation.schema = in.text();
         relation.name = in.text();
-        for (double* value : {&relation.tuples, &relation.pages, &relation.all_visible_pages}) *value = finite(in);
+        for (double* value : {&relation.tuples, &relation.pages, &relation.all_visible_pages}) *value = not_negative(in);
     }
     context.indexes.resize(in.count(kIndexBytes));
     for (auto& index : context.indexes) {
         for (auto* text : {&index.schema, &index.name, &index.table}) *text = in.text();
-        for (double* value : {&index.tuples, &index.pages, &index.correlation}) *value = finite(in);
+        for (double* value : {&index.tuples, &index.pages, &index.correlation}) *value = not_negative(in);
         index.height = static_cast<int>(in.u32() & 0xff);
         index.unique = in.u8() != 0;
     }
@@ -90,7 +111,9 @@ namespace {
 TemplateTimes decode_template(base::ByteReader& in) {
     TemplateTimes t;
     t.key = in.u64();
-    for (double* value : {&t.executions, &t.log_median, &t.log_low, &t.log_high, &t.trees_spread}) *value = finite(in);
+    t.executions = not_negative(in);
+    for (double* value : {&t.log_median, &t.log_low, &t.log_high, &t.trees_spread}) *value = logarithm(in);
+    if (t.log_low > t.log_median || t.log_high < t.log_median || t.trees_spread < 0) in.fail();
     t.steady = in.u8() != 0;
     t.shapes.resize(in.count(sizeof(std::uint64_t)));
     for (auto& shape : t.shapes) shape = in.u64();
@@ -108,13 +131,13 @@ base::Result<QueryTimeModel> decode_query_time_model(base::ByteReader& in) {
     constexpr std::size_t kTemplateBytes = 8 + 5 * 8 + 1 + 4;
     const auto templates = in.count(kTemplateBytes);
     for (std::uint32_t i = 0; i < templates && !in.failed(); ++i) model.templates.push_back(decode_template(in));
-    for (double* value : {&model.cost.intercept, &model.cost.slope, &model.unseen.physics, &model.unseen.cost, &model.largest_ms})
-        *value = finite(in);
+    for (double* value : {&model.cost.intercept, &model.cost.slope}) *value = finite(in);
+    for (double* value : {&model.unseen.physics, &model.unseen.cost, &model.largest_ms}) *value = not_negative(in);
     constexpr std::size_t kContextBytes = 3 * 4;
     const auto contexts = in.count(kContextBytes);
     for (std::uint32_t i = 0; i < contexts && !in.failed(); ++i) model.inferred.push_back(decode_context(in));
-    const auto by_key = [](const TemplateTimes& a, const TemplateTimes& b) { return a.key < b.key; };
-    if (!std::is_sorted(model.templates.begin(), model.templates.end(), by_key)) in.fail();
+    const auto out_of_order = [](const TemplateTimes& a, const TemplateTimes& b) { return a.key >= b.key; };
+    if (std::adjacent_find(model.templates.begin(), model.templates.end(), out_of_order) != model.templates.end()) in.fail();
     if (!model.residual.roots.empty() && model.residual.features != residual_feature_names().size()) in.fail();
     if (in.failed())
         return base::unexpected(base::ErrorKind::corrupt, "the query time model cannot be read",

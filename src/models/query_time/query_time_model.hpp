@@ -63,6 +63,9 @@ std::uint64_t node_model_hash();
 void encode(const QueryTimeModel& model, base::ByteWriter& out);
 base::Result<QueryTimeModel> decode_query_time_model(base::ByteReader& in);
 
+/// Predictions and the ends of their intervals stay below: there is room for the factors by which they are corrected.
+inline constexpr double kLongestMs = 1e200;
+
 /// Everything about one plan that routes and learners look at. Reused from plan to plan, it does not allocate once warm.
 struct PlanReading {
     std::vector<Operator> operators;
@@ -74,7 +77,8 @@ struct PlanReading {
     std::uint64_t shape = 0;
     std::vector<float> features;  ///< residual_feature_names
 };
-/// Fills `features` only when asked. A plan without a finite cost is an `invalid_input` error.
+/// Fills `features` only when asked. `invalid_input` for a plan without a finite cost, or of rows
+/// beyond any time.
 base::Result<void> read_plan(const NodeModel& nodes, const RowFeedback& rows, const domain::PlanContext& context,
                              const domain::PlanQuestion& question, bool with_features, PlanReading& out);
 

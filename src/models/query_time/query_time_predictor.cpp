@@ -27,14 +27,8 @@ bool foretells(const TemplateTimes& t, std::uint64_t shape) {
 }
 
 domain::TimePrediction around(double ms, double log_error, domain::PredictionRoute route, std::string why) {
-    ms = std::max(ms, kShortestMs);
-    return {ms, ms * std::exp(-log_error), ms * std::exp(log_error), route, std::move(why)};
-}
-
-/// (a - b) / ln(a / b): turns shares of a log ratio into shares of a difference, exactly.
-double logarithmic_mean(double a, double b) {
-    const double log = std::log(a / b);
-    return std::abs(log) < 1e-9 ? b : (a - b) / log;
+    ms = std::clamp(ms, kShortestMs, kLongestMs);
+    return {ms, ms * std::exp(-log_error), std::min(ms * std::exp(log_error), kLongestMs), route, std::move(why)};
 }
 
 std::string node_name(const domain::PlanNode& node) {
@@ -54,7 +48,7 @@ std::vector<domain::TimeShare> by_operator(const PlanReading& reading, double ms
 }
 
 /// Each kind of work at its price: the exact Shapley values of a sum.
-void add_work(const NodeModel& nodes, const PlanReading& reading, std::vector<domain::TimeShare>& shares) {
+void add_work(const NodeModel& nodes, const PlanReading& reading, double ms_in_all, std::vector<domain::TimeShare>& shares) {
     const auto names = work_term_names();
     std::vector<double> ms(reading.operators.size());
     double given = 0;
@@ -66,15 +60,17 @@ void add_work(const NodeModel& nodes, const PlanReading& reading, std::vector<do
         given += share;
         if (share > 0) shares.push_back({std::string(names[term]), -1, share});
     }
-    // What the sum rounds away.
-    if (!shares.empty()) shares.front().ms += reading.physics_ms - given;
+    // What the sum rounds away, and what a time too short to be true is lengthened by.
+    if (!shares.empty()) shares.front().ms += ms_in_all - given;
 }
 
 void add_residual(const Forest& residual, const PlanReading& reading, double ms, std::vector<domain::TimeShare>& shares) {
     thread_local ShapWorkspace workspace;
     std::vector<double> values(residual.features);
     const double expectation = shap(residual, reading.features, values, workspace);
-    const double per_log = logarithmic_mean(ms, std::max(reading.physics_ms, kShortestMs));
+    // The logarithmic mean of both times, which turns shares of a log ratio into shares of a difference, exactly.
+    const auto log = static_cast<double>(models::predict(residual, reading.features));
+    const double per_log = std::abs(log) < 1e-9 ? ms : (ms - reading.physics_ms) / log;
     const auto names = residual_feature_names();
     double given = 0;
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -138,11 +134,11 @@ base::Result<domain::TimeExplanation> QueryTimePredictor::explain(const domain::
         case domain::PredictionRoute::recent_times: features.push_back({"its own recent times", -1, ms}); break;
         case domain::PredictionRoute::calibrated_cost: features.push_back({"the planner's cost", -1, ms}); break;
         case domain::PredictionRoute::residual:
-            add_work(model_->nodes, reading, features);
+            add_work(model_->nodes, reading, reading.physics_ms, features);
             add_residual(model_->residual, reading, ms, features);
             break;
         case domain::PredictionRoute::physics:
-        case domain::PredictionRoute::trees: add_work(model_->nodes, reading, features); break;
+        case domain::PredictionRoute::trees: add_work(model_->nodes, reading, ms, features); break;
     }
     std::stable_sort(features.begin(), features.end(), [](const auto& a, const auto& b) { return std::abs(a.ms) > std::abs(b.ms); });
     return explanation;

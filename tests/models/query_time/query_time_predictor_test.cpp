@@ -252,6 +252,58 @@ TEST(QueryTimeModel, TemplatesOutOfOrderAreRefused) {
     EXPECT_FALSE(decode_query_time_model(in));
 }
 
+TEST(QueryTimeModel, NumbersThatNoTrainingGivesAreRefused) {
+    const auto refused = [](auto change) {
+        auto model = untrained();
+        model.templates = {times_of("q", 50, true)};
+        change(model);
+        base::ByteWriter out;
+        encode(model, out);
+        base::ByteReader in(out.bytes());
+        return !decode_query_time_model(in);
+    };
+    EXPECT_FALSE(refused([](auto&) {}));
+    EXPECT_TRUE(refused([](auto& m) { m.templates[0].log_median = 5000; }));
+    EXPECT_TRUE(refused([](auto& m) { m.templates[0].log_low = m.templates[0].log_median + 1; }));
+    EXPECT_TRUE(refused([](auto& m) { m.templates[0].log_high = m.templates[0].log_median - 1; }));
+    EXPECT_TRUE(refused([](auto& m) { m.templates[0].trees_spread = -0.1; }));
+    EXPECT_TRUE(refused([](auto& m) { m.templates[0].executions = -1; }));
+    EXPECT_TRUE(refused([](auto& m) { m.templates.push_back(m.templates[0]); })) << "the same key twice";
+    EXPECT_TRUE(refused([](auto& m) { m.unseen.physics = -1; }));
+    EXPECT_TRUE(refused([](auto& m) { m.unseen.cost = -1; }));
+    EXPECT_TRUE(refused([](auto& m) { m.inferred = {{.database = "d", .relations = {{"s", "r", -5, 1, 0}}}}; }));
+}
+
+TEST(QueryTimePredictor, TimesStayNumbersWhateverTheTreesSay) {
+    const auto plan = joined();
+    auto model = untrained();
+    for (const float leaf : {3e38F, -3e38F, 800.0F}) {
+        model.residual = one_split(-100, leaf);
+        model.templates = {times_of("q", 10, false)};
+        const auto answer = explained(model, plan, "q");
+        EXPECT_EQ(answer.prediction.route, PredictionRoute::residual);
+        EXPECT_TRUE(std::isfinite(answer.prediction.ms) && std::isfinite(answer.prediction.high_ms)) << leaf;
+        EXPECT_GT(answer.prediction.ms, 0) << leaf;
+        EXPECT_LE(answer.prediction.low_ms, answer.prediction.ms) << leaf;
+        EXPECT_NEAR(sum(answer.features) / answer.prediction.ms, 1, 1e-5) << leaf;
+    }
+    model.residual = {};
+    model.unseen = {900, 900};
+    const auto wide = explained(model, plan, "z").prediction;
+    EXPECT_TRUE(std::isfinite(wide.high_ms));
+}
+
+TEST(QueryTimePredictor, APlanOfOneNodeThatTakesNothingIsToldWhole) {
+    domain::Plan plan;
+    plan.root.type = "Result";
+    plan.root.rows = 1;
+    auto model = untrained();
+    model.nodes.ns.fill(1e-6);
+    const auto answer = explained(model, plan, "q");
+    EXPECT_DOUBLE_EQ(sum(answer.features), answer.prediction.ms);
+    EXPECT_DOUBLE_EQ(sum(answer.operators), answer.prediction.ms);
+}
+
 TEST(TemplateKey, IsTheFingerprintOrAHashOfTheName) {
     EXPECT_EQ(template_key("00000000000000ff").value, 255U);
     EXPECT_NE(template_key("tpch_q01").value, 0U);
