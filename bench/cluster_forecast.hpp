@@ -158,15 +158,15 @@ struct ForecastScore {
 /// Forecasts from many moments of the tested part, each from what lies before it.
 inline ForecastScore score(const models::ArrivalHistory& series) {
     ForecastScore score;
-    for (std::size_t now = series.calls.size() - kForecastTested; now + 24 <= series.calls.size(); now += 5) {
+    for (std::size_t now = series.calls.size() - kForecastTested; now + 24 <= series.calls.size(); now += 7) {
         const auto first = static_cast<std::ptrdiff_t>(now > kForecastLearned ? now - kForecastLearned : 0);
         const models::ArrivalHistory known{series.start + series.bin * first,
                                            series.bin,
                                            {series.calls.begin() + first, series.calls.begin() + static_cast<std::ptrdiff_t>(now)}};
-        const auto hour = models::forecast(known, 1), day = models::forecast(known, 24);
+        const auto day = models::forecast(known, 24);
         const auto naive = models::seasonal_naive(known, 24);
-        if (!hour || !day) continue;
-        score.hour.add(hour->total, naive[0], series.calls[now]);
+        if (!day) continue;
+        score.hour.add(day->bins[0], naive[0], series.calls[now]);
         double sum = 0, naive_sum = 0;
         for (std::size_t i = 0; i < 24; ++i) {
             score.hours.add(day->bins[i], naive[i], series.calls[now + i]);
@@ -209,7 +209,7 @@ inline base::Result<void> measure_forecast() {
         hours.add(errors.hours);
         day.add(errors.day);
     }
-    const double each_ms = 500 * watch.seconds() / std::max(1.0, hour.count);
+    const double each_ms = 1'000 * watch.seconds() / std::max(1.0, hour.count);
     print(
         {.name = "cluster.forecast_over_seasonal_naive",
          .value = base::median(both),
