@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <thread>
@@ -91,6 +93,10 @@ struct Skipped {
     bool timeout = false;
 };
 
+bool any_workers(const domain::PlanNode& node) {
+    return node.workers_planned > 0 || std::ranges::any_of(node.children, any_workers);
+}
+
 class Recorder {
 public:
     Recorder(const std::vector<StatementTemplate>& templates, const RecorderOptions& options, std::stop_token stop)
@@ -108,7 +114,12 @@ private:
     base::Result<std::optional<Skipped>> run_job(const RecordingJob& job, std::size_t number, RecordingFile& file);
     base::Result<RecordedRun> measure(const RecordingJob& job, const std::string& sql);
     base::Result<void> prepare(const RecordingJob& job, const std::string& sql);
-    base::Result<double> plain_run();
+    struct PlainRun {
+        double elapsed_ms = 0;
+        std::optional<double> cpu_ms;
+    };
+    base::Result<PlainRun> plain_run();
+    [[nodiscard]] std::optional<double> cpu_ms() const;
     base::Result<std::string> explain(const std::string& sql);
     base::Result<void> make_cold();
     void note(const RecordingJob& job, const Skipped& skipped);
@@ -120,7 +131,7 @@ private:
     std::set<std::string> setting_names_;
     std::unique_ptr<pg::Session> session_;
     std::string database_;
-    double round_trip_ms_ = 0;
+    double round_trip_ms_ = 0, round_trip_cpu_ms_ = 0;
     bool forgotten_ = true;  ///< by the system, at the last restart
     std::vector<int> timeouts_ = std::vector<int>(templates_.size(), 0);
     std::set<std::size_t> given_up_;  // templates
@@ -132,11 +143,14 @@ base::Result<void> Recorder::connect() {
     session_ = std::make_unique<pg::Session>(std::move(session));
     session_->cancel_on(stop_);
     ORRERY_TRY(session_->execute("PREPARE orrery_nothing AS SELECT WHERE false"));
-    round_trip_ms_ = 1e9;
+    round_trip_ms_ = round_trip_cpu_ms_ = 1e9;
     for (int i = 0; i < kRoundTrips; ++i) {
+        const auto before = cpu_ms();
         const base::Stopwatch watch(*options_.clock);
         ORRERY_TRY(session_->execute("EXECUTE orrery_nothing"));
         round_trip_ms_ = std::min(round_trip_ms_, watch.seconds() * 1000);
+        const auto after = cpu_ms();
+        if (before && after) round_trip_cpu_ms_ = std::min(round_trip_cpu_ms_, *after - *before);
     }
     ORRERY_ASSIGN(const auto rows, session_->query("SELECT pg_catalog.current_database()"));
     database_ = rows.text(0, 0);
@@ -193,15 +207,28 @@ base::Result<void> Recorder::prepare(const RecordingJob& job, const std::string&
     return {};
 }
 
-base::Result<double> Recorder::plain_run() {
+/// CPU time of the session's process so far, where it runs on this machine; workers of a parallel plan are not in it.
+std::optional<double> Recorder::cpu_ms() const {
+    if (!session_->target().starts_with("local:")) return {};
+    double nanoseconds = -1;
+    std::ifstream(fmt::format("/proc/{}/schedstat", session_->backend_pid())) >> nanoseconds;
+    if (nanoseconds < 0) return {};
+    return nanoseconds * 1e-6;
+}
+
+base::Result<Recorder::PlainRun> Recorder::plain_run() {
     ORRERY_TRY(session_->execute(options_.allow_changes ? "BEGIN" : "BEGIN READ ONLY"));
+    const auto cpu_before = cpu_ms();
     const base::Stopwatch watch(*options_.clock);
     auto done = session_->query("EXECUTE orrery_recorded");
     const double elapsed_ms = watch.seconds() * 1000;
+    const auto cpu_after = cpu_ms();
     const auto ended = session_->execute("ROLLBACK");
     if (!done) return base::unexpected(std::move(done).error());
     ORRERY_TRY(ended);
-    return std::max(kShortestRunMs, elapsed_ms - round_trip_ms_);
+    PlainRun run{.elapsed_ms = std::max(kShortestRunMs, elapsed_ms - round_trip_ms_)};
+    if (cpu_before && cpu_after) run.cpu_ms = std::max(kShortestRunMs, *cpu_after - *cpu_before - round_trip_cpu_ms_);
+    return run;
 }
 
 base::Result<std::string> Recorder::explain(const std::string& sql) {
@@ -226,14 +253,18 @@ base::Result<RecordedRun> Recorder::measure(const RecordingJob& job, const std::
         ORRERY_TRY(plain_run());  // warms up
     }
     double sum_ms = 0;
+    std::vector<double> cpu_ms;
     for (int i = 0; i < std::max(1, options_.repeats) && sum_ms < static_cast<double>(kEnoughRunning.count()); ++i) {
         ORRERY_TRY(fresh());
         run.at = options_.clock->now();
-        ORRERY_ASSIGN(const double ms, plain_run());
-        run.runs_ms.push_back(ms);
-        sum_ms += ms;
+        ORRERY_ASSIGN(const auto plain, plain_run());
+        run.runs_ms.push_back(plain.elapsed_ms);
+        if (plain.cpu_ms) cpu_ms.push_back(*plain.cpu_ms);
+        sum_ms += plain.elapsed_ms;
     }
-    run.run_ms = options_.minimum ? *std::ranges::min_element(run.runs_ms) : base::median(run.runs_ms);
+    const auto which = [&](const std::vector<double>& ms) { return options_.minimum ? *std::ranges::min_element(ms) : base::median(ms); };
+    run.run_ms = which(run.runs_ms);
+    if (!cpu_ms.empty()) run.cpu_ms = which(cpu_ms);
     ORRERY_TRY(fresh());
     ORRERY_ASSIGN(run.plan_json, explain(sql));
     return run;
@@ -262,6 +293,7 @@ base::Result<std::optional<Skipped>> Recorder::run_job(const RecordingJob& job, 
     run->cache = job.cache == CacheState::warm ? "warm" : forgotten_ ? "cold" : "restarted";
     if (!options_.grid.settings.empty()) run->settings = options_.grid.settings[job.settings];
     ORRERY_ASSIGN(const auto plan, pg::parse_plan(run->plan_json));
+    if (any_workers(plan.root)) run->cpu_ms.reset();  // theirs is not told
     if (const auto& use = plan.root.buffers; use && use->shared_hit + use->shared_read > 0)
         run->cached_share = static_cast<double>(use->shared_hit) / static_cast<double>(use->shared_hit + use->shared_read);
     ORRERY_ASSIGN(const auto line, run_line(*run, job, number));

@@ -167,6 +167,7 @@ base::Result<std::string> run_line(const RecordedRun& run, const RecordingJob& j
     if (!run.fingerprint.empty()) conditions["fingerprint"] = run.fingerprint;
     conditions["database"] = run.database;
     conditions["run_ms"] = run.run_ms;
+    if (run.cpu_ms) conditions["cpu_ms"] = *run.cpu_ms;
     conditions["runs_ms"] = run.runs_ms;
     conditions["concurrency"] = job.concurrency;
     conditions["cached_share"] = run.cached_share;

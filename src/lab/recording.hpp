@@ -59,8 +59,9 @@ struct RecordedRun {
     std::string plan_json;               ///< as EXPLAIN printed it
     std::string statement, fingerprint;  ///< template; fingerprint may be empty
     std::string database;
-    std::vector<double> runs_ms;  ///< plain runs, round trip taken off
-    double run_ms = 0;            ///< the one of them that counts
+    std::vector<double> runs_ms;   ///< plain runs, round trip taken off
+    double run_ms = 0;             ///< the one of them that counts
+    std::optional<double> cpu_ms;  ///< CPU time of the session's process in them, likewise; of plans without workers, on this machine
     double cached_share = 1;
     std::string cache;  ///< "warm", "cold" or "restarted": what was really done
     SettingValues settings;

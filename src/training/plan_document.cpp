@@ -128,6 +128,7 @@ void read_extras(const Json& object, PlanDocument& document) {
     plan.database = text_of(*extras, "database");
     plan.fingerprint = domain::Fingerprint::from_hex(text_of(*extras, "fingerprint"));
     if (const auto ms = number_of(*extras, "run_ms")) plan.time_ms = *ms;
+    plan.cpu_ms = number_of(*extras, "cpu_ms");
     if (const auto sessions = number_of(*extras, "concurrency"); sessions && *sessions >= 1 && *sessions < 1e6)
         plan.conditions.concurrent_sessions = *sessions;
     if (const auto share = number_of(*extras, "cached_share"); share && *share >= 0 && *share <= 1) plan.conditions.cached_share = *share;
