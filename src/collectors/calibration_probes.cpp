@@ -42,6 +42,13 @@ bool is_whole_number(const domain::Column& column) {
     return column.type == "integer" || column.type == "bigint" || column.type == "smallint";
 }
 
+/// What nearly no value of a column lies below, as text that names its type where plans show it; empty for types that are not compared.
+std::string low_end(const domain::Column& column) {
+    if (column.type.starts_with("numeric")) return "0::numeric";
+    if (is_whole_number(column) || column.type == "real" || column.type == "double precision") return "0";
+    return column.type == "date" || column.type.starts_with("timestamp") ? "'1900-01-01'" : "";
+}
+
 std::vector<Path> paths_of(const domain::Catalog& catalog, const domain::Table& table, const domain::PlanContext& context) {
     std::vector<Path> paths;
     for (const auto* index : catalog.indexes_of(table.name)) {
@@ -79,8 +86,7 @@ ProbedTable look_at(const domain::Catalog& catalog, const domain::Table& table, 
             probed.payload = &column;
     constexpr std::size_t kMostCompared = 3;
     for (auto column = table.columns.rbegin(); column != table.columns.rend() && probed.compared.size() < kMostCompared; ++column)
-        if (column->type_oid < kFirstUserType && (column->type_category == 'N' || column->type_category == 'D'))
-            probed.compared.push_back(&*column);
+        if (column->type_oid < kFirstUserType && !low_end(*column).empty()) probed.compared.push_back(&*column);
     return probed;
 }
 
@@ -269,13 +275,13 @@ private:
         std::string compared, summed;
         for (const auto* column : table_.compared) {
             const auto name = quote_identifier(column->name);
-            compared += fmt::format(" AND {0} >= (SELECT {0} FROM {1} LIMIT 1)", name, name_);
-            if (column->type_category == 'N') summed += fmt::format("{}sum({})", summed.empty() ? "" : ", ", name);
+            compared += fmt::format(" AND {} >= {}", name, low_end(*column));
+            if (low_end(*column).front() == '0') summed += fmt::format("{}sum({})", summed.empty() ? "" : ", ", name);
         }
         add("conditions on " + of, fmt::format("SELECT count(*) FROM {} WHERE {}{}", name_, part, compared), off, size.first + 10,
-            2 * size.second);
+            size.second);
         if (!summed.empty())
-            add("sums over " + of, fmt::format("SELECT {} FROM {} WHERE {}", summed, name_, part), off, size.first, 2 * size.second);
+            add("sums over " + of, fmt::format("SELECT {} FROM {} WHERE {}", summed, name_, part), off, size.first, size.second);
     }
 
     const ProbedTable& table_;

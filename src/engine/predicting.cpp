@@ -192,7 +192,7 @@ base::Result<PredictReport> predict(const Context& context, const PredictRequest
     report.trained = found.trained;
     if (!found.trained)
         report.warnings.push_back(
-            "No model was trained for this database: times are those of an ordinary machine, the interval is wide. "
+            "No model was trained for this database: times are rough, the interval is wide. "
             "'orrery train query-time' or 'orrery calibrate' make them its own.");
 
     ORRERY_ASSIGN(const auto settings, application_settings(session));

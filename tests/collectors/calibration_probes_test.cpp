@@ -110,6 +110,23 @@ TEST_F(Choice, OnlyBuiltInTypesAreCompared) {
     }
 }
 
+TEST_F(Choice, NumbersAndTimesAreComparedWithWhatNoneLiesBelow) {
+    auto& table = add_table("orders", 50'000, 500);
+    table.columns.push_back({.number = 4, .name = "total", .type = "numeric(10,2)", .type_oid = 1700});
+    table.columns.push_back({.number = 5, .name = "day", .type = "date", .type_oid = 1082});
+    table.columns.push_back({.number = 6, .name = "opens", .type = "time without time zone", .type_oid = 1083});
+    table.columns.push_back({.number = 7, .name = "ours", .type = "numeric", .type_oid = 20'000});
+    const auto probes = choose();
+    const auto conditions =
+        std::find_if(probes.begin(), probes.end(), [](const auto& p) { return p.name == "conditions on all rows of orders"; });
+    ASSERT_NE(conditions, probes.end());
+    EXPECT_EQ(conditions->sql,
+              "SELECT count(*) FROM public.orders WHERE true AND day >= '1900-01-01' AND total >= 0::numeric AND customer >= 0");
+    const auto sums = std::find_if(probes.begin(), probes.end(), [](const auto& p) { return p.name == "sums over all rows of orders"; });
+    ASSERT_NE(sums, probes.end());
+    EXPECT_EQ(sums->sql, "SELECT sum(total), sum(customer) FROM public.orders WHERE true");
+}
+
 TEST_F(Choice, AnIndexThatIsPartialInvalidOrNoTreeIsNoPath) {
     add_table("orders", 50'000, 500);
     for (int i = 0; i < 3; ++i) add_index("orders", "id", true, 1);
