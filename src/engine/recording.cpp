@@ -145,7 +145,8 @@ base::Result<RecordReport> lab_record(const Context& context, const RecordReques
         ORRERY_ASSIGN(report.where, pg::describe_target(request.target));
         options.uri = request.target;
     }
-    options.workload = workload.name;
+    // Plans of one file are read with one context: the same statements on another server are another recording.
+    options.workload = request.workload.empty() ? workload.name : fmt::format("{} on {}", workload.name, report.where);
     ORRERY_ASSIGN(report.recording, lab::record(workload.templates, options, context.stop));
     auto& problems = report.recording.problems;
     problems.insert(problems.begin(), workload.problems.begin(), workload.problems.end());

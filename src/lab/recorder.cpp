@@ -49,7 +49,7 @@ public:
     base::Result<void> set(int count) {
         if (static_cast<int>(threads_.size()) == count) return {};
         threads_.clear();
-        // Nothing of theirs is rolled back, so nothing may be changed, not even behind the parser's back.
+        // They run often: nothing may be changed, not even behind the parser's back, and be it rolled back.
         auto reading = session_options(options_);
         reading.read_only = true;
         for (int i = 0; i < count; ++i) {
@@ -72,13 +72,25 @@ private:
             const auto place = static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(usable.size()) - 1));
             const auto& statement = templates_[usable[place]];
             const int draws = statement.most_draws > 0 ? statement.most_draws : kCompanionDraws;
-            const auto done = session.query(statement.text(static_cast<int>(random.integer(0, draws - 1))));
-            if (done || stop.stop_requested() || done.error().kind == ErrorKind::timeout) continue;
-            if (done.error().kind == ErrorKind::connection)
+            const auto done = run_and_roll_back(session, statement.text(static_cast<int>(random.integer(0, draws - 1))));
+            if (done || stop.stop_requested()) continue;
+            const auto kind = done.error().kind;
+            if (kind == ErrorKind::timeout || kind == ErrorKind::conflict) continue;  // may pass: a lock, a busy server
+            if (kind == ErrorKind::connection)
                 options_.clock->sleep_for(kCompanionPause, stop);
             else
                 usable.erase(usable.begin() + static_cast<std::ptrdiff_t>(place));
         }
+    }
+
+    /// What a statement sets for its session (set_config) goes with the transaction too, the guards stay.
+    static base::Result<void> run_and_roll_back(pg::Session& session, const std::string& sql) {
+        ORRERY_TRY(session.execute("BEGIN READ ONLY"));
+        const auto done = session.query(sql);
+        const auto ended = session.execute("ROLLBACK");
+        if (!ended && !session.connected()) ORRERY_TRY(session.reconnect());
+        if (!done) return base::unexpected(done.error());
+        return ended;
     }
 
     const std::vector<StatementTemplate>& templates_;

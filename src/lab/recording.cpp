@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@ using base::ErrorKind;
 using Json = nlohmann::ordered_json;
 
 constexpr int kContextFormat = 1;
+constexpr std::string_view kFirstWords = "{\"orrery_context\":";  // of every recording
 constexpr auto kAskForAnother = "Give another --output, or remove the file.";
 
 std::string line_of(const Json& document) {
@@ -122,7 +124,11 @@ std::vector<SettingValues> setting_combinations(std::span<const std::pair<std::s
 
 std::uint64_t recording_hash(const RecordingGrid& grid, std::string_view workload) {
     std::string text = fmt::format("{}|{}", workload, grid.seed);
-    for (const auto& name : grid.templates) text += "|" + name;
+    for (std::size_t i = 0; i < grid.templates.size(); ++i) {
+        text += "|" + grid.templates[i];
+        // Another number of draws gives the jobs other numbers.
+        if (i < grid.most_draws.size() && grid.most_draws[i] > 0) text += fmt::format(" x{}", grid.most_draws[i]);
+    }
     for (const auto& combination : grid.settings) {
         text += "|set";
         for (const auto& [name, value] : combination) text += fmt::format(" {}={}", name, value);
@@ -190,6 +196,9 @@ base::Result<RecordingFile> RecordingFile::open(const std::filesystem::path& pat
     RecordingFile file(path, descriptor);
     std::error_code failure;
     if (!std::filesystem::is_regular_file(path, failure)) return file;  // a pipe or a device: nothing to go on from
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return base::unexpected(ErrorKind::conflict, fmt::format("another recording is writing {}", path.string()), "",
+                                "Wait for it, or give another --output.");
     ORRERY_ASSIGN(const auto text, base::read_file(path));
     std::size_t line_number = 0;
     for (std::size_t start = 0, end = 0; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
@@ -206,6 +215,10 @@ base::Result<RecordingFile> RecordingFile::open(const std::filesystem::path& pat
         if (seen->number) file.done_.insert(*seen->number);
         file.size_ = static_cast<std::int64_t>(end + 1);
     }
+    // Only what would have become a recording is cut off: the file may be someone's notes.
+    if (file.size_ == 0 && std::string_view(text).substr(0, kFirstWords.size()) != kFirstWords.substr(0, text.size()))
+        return base::unexpected(ErrorKind::corrupt, fmt::format("{} is no recording", path.string()), "Its only line is no context.",
+                                kAskForAnother);
     if (static_cast<std::int64_t>(text.size()) > file.size_ && ::ftruncate(descriptor, file.size_) != 0)
         return base::unexpected(io_error(path, "cut the half-written last line of"));
     return file;

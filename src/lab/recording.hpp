@@ -77,7 +77,7 @@ base::Result<std::string> run_line(const RecordedRun& run, const RecordingJob& j
 class RecordingFile {
 public:
     /// Opens or makes it. A half-written last line is cut off. `invalid_input` when the file holds another recording, `corrupt` when it
-    /// is none, `io` when it cannot be written.
+    /// is none, `conflict` while another one writes it, `io` when it cannot be written.
     static base::Result<RecordingFile> open(const std::filesystem::path& path, std::uint64_t recording);
     RecordingFile(RecordingFile&& other) noexcept;
     RecordingFile& operator=(RecordingFile&&) = delete;

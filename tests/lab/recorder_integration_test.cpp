@@ -226,6 +226,19 @@ TEST_F(Recording, OthersNeverChangeData) {
     ASSERT_TRUE(admin("star").execute("DROP TABLE kept"));
 }
 
+TEST_F(Recording, OthersKeepTheirGuards) {
+    ASSERT_TRUE(admin("star").execute("CREATE TABLE kept AS SELECT 1 AS x"));
+    auto set = options();
+    set.grid.concurrency = {3};
+    const auto report = record({statement("opens", "SELECT set_config('default_transaction_read_only', 'off', false), pg_sleep(0.1)"),
+                                statement("sly", "WITH gone AS (DELETE FROM kept RETURNING x) SELECT count(*) FROM gone")},
+                               set);
+    ASSERT_TRUE(report) << report.error().to_text();
+    EXPECT_EQ(report->recorded, 1U);
+    EXPECT_EQ(admin("star").query("SELECT count(*) FROM kept")->integer(0, 0), 1);
+    ASSERT_TRUE(admin("star").execute("DROP TABLE kept"));
+}
+
 TEST_F(Recording, ColdRunsFindTheCachesEmpty) {
     auto set = options();
     set.cluster = &*cluster_;
@@ -360,6 +373,16 @@ TEST_F(Recording, AnotherFileIsLeftAlone) {
     ASSERT_FALSE(foreign);
     EXPECT_EQ(foreign.error().kind, base::ErrorKind::corrupt);
     EXPECT_EQ(lines(), (std::vector<std::string>{"dear diary", "something"}));
+    for (const auto* text : {"a note without a line's end", "{\"orrery_con", ""}) {
+        ASSERT_TRUE(base::write_file(set.output, text));
+        const auto opened = RecordingFile::open(set.output, 1);
+        EXPECT_EQ(opened.has_value(), text[0] != 'a') << text;
+        EXPECT_EQ(fs::file_size(set.output) > 0, text[0] == 'a') << text;
+        if (!opened) continue;
+        const auto again = RecordingFile::open(set.output, 1);
+        ASSERT_FALSE(again) << "two recordings would mix their lines";
+        EXPECT_EQ(again.error().kind, base::ErrorKind::conflict);
+    }
     set.output = folder_.path() / "no" / "such" / "folder";
     const auto nowhere = record(counts(1), set);
     ASSERT_FALSE(nowhere);

@@ -51,6 +51,10 @@ TEST(RecordingJobs, ComeInAnOrderThatTheSeedMakes) {
     EXPECT_EQ(recording_hash(more, "w"), recording_hash(grid(), "w"));
     EXPECT_NE(recording_hash(other, "w"), recording_hash(grid(), "w"));
     EXPECT_NE(recording_hash(grid(), "v"), recording_hash(grid(), "w"));
+    // Where a template has more texts than before, jobs have other numbers.
+    auto longer = grid();
+    longer.most_draws.front() += 1;
+    EXPECT_NE(recording_hash(longer, "w"), recording_hash(grid(), "w"));
 }
 
 TEST(SettingCombinations, AreAllOrSomeByLot) {
