@@ -92,6 +92,8 @@ double count(double value, double otherwise = 0) {
     return std::isfinite(value) && value >= 0 ? std::min(value, 1e15) : otherwise;
 }
 
+constexpr double kMostLoops = 1e18;  // of loops in loops in loops
+
 bool is_index_scan(OperatorKind kind) {
     return kind == OperatorKind::index_scan || kind == OperatorKind::index_only_scan;
 }
@@ -221,6 +223,7 @@ private:
         } else {
             place_elsewhere(parent, op);
         }
+        op.loops = std::min(op.loops, kMostLoops);
     }
 
     void place_below_gather(const Operator& gather, Operator& op) {
@@ -241,9 +244,11 @@ private:
     void place_elsewhere(const Operator& parent, Operator& op) {
         const bool is_first = outer_of(parent) == &op;
         switch (parent.kind) {
-            // Filled once, read again: nothing below it depends on the row of a loop above, or it would not be there.
             case OperatorKind::materialize:
-            case OperatorKind::hash: op.loops = 1; break;
+            case OperatorKind::hash:
+                if (from_ == RowsFrom::estimates || !op.node->actual_loops)
+                    op.loops = parent.loops > 1 ? fillings(out_, static_cast<std::size_t>(&parent - out_.data())) : 1;
+                break;
             case OperatorKind::memoize: op.loops = parent.loops * miss_share(parent, op); break;
             case OperatorKind::hash_join:
                 if (!is_first) op.fraction = 1;

@@ -90,6 +90,14 @@ bool names_column_of(std::string_view condition, std::string_view alias) {
     return false;
 }
 
+/// Whether any of its conditions names a column of that alias.
+bool looks_at(const domain::PlanNode& node, std::string_view alias) {
+    for (const auto* text : {&node.index_condition, &node.filter, &node.recheck_condition, &node.join_filter, &node.hash_condition,
+                             &node.merge_condition, &node.one_time_filter, &node.tid_condition})
+        if (names_column_of(*text, alias)) return true;
+    return false;
+}
+
 /// Whether its index conditions name a column of another relation of the plan.
 bool is_looked_up(std::span<const Operator> operators, const Operator& scan) {
     const auto& node = *scan.node;
@@ -158,6 +166,27 @@ double planned_executions(std::span<const Operator> operators, std::size_t scan,
         }
     }
     return std::isfinite(fewest) ? std::max(fewest, 1.0) : 1;
+}
+
+double fillings(std::span<const Operator> operators, std::size_t root) {
+    constexpr std::size_t kMost = 64;  // nodes of either side: plans over thousands of partitions are not searched through
+    const auto parent_of = [&](int i) { return operators[static_cast<std::size_t>(i)].parent; };
+    const int first = static_cast<int>(root);
+    int behind = first + 1;
+    const auto end = static_cast<int>(std::min(operators.size(), root + kMost));
+    while (behind < end && parent_of(behind) >= first) ++behind;
+    double times = 1;
+    for (int i = 0; i < std::min(first, static_cast<int>(kMost)); ++i) {
+        const auto& source = *operators[static_cast<std::size_t>(i)].node;
+        if (source.alias.empty()) continue;
+        const auto looks = [&](const Operator& op) { return looks_at(*op.node, source.alias); };
+        if (!std::any_of(operators.begin() + first, operators.begin() + behind, looks)) continue;
+        // Where the two sides meet, the one that looks runs once for each row of the other.
+        int side = first;
+        for (int above = parent_of(side); above > i; above = parent_of(side)) side = above;
+        times = std::max(times, operators[static_cast<std::size_t>(side)].loops);
+    }
+    return times;
 }
 
 void count_condition(std::string_view condition, ConditionWork& work) {
@@ -240,8 +269,9 @@ double tuples_behind_filter(const Operator& scan, const domain::PlanContext& con
 }
 
 double tuples_of_full_scan(const Operator& scan, const domain::PlanContext& context, double rows, double divisor) {
-    if (scan.relation != nullptr && scan.relation->tuples > 0) return std::max(rows, scan.relation->tuples);
     const auto& node = *scan.node;
+    const bool whole = scan.kind != OperatorKind::sample_scan;  // of a sample only the cost tells how large it is
+    if (whole && scan.relation != nullptr && scan.relation->tuples > 0) return std::max(rows, scan.relation->tuples);
     if (node.filter.empty()) return rows;
     // pages x seq_page_cost + tuples x (cpu_tuple_cost + filter) = cost; tuples per page are not known, sixty is common.
     ConditionWork filter;

@@ -26,6 +26,10 @@ void count_condition(std::string_view condition, ConditionWork& work);
 /// (Mackert and Lohman 1989, as in PostgreSQL's index_pages_fetched).
 double pages_fetched(double tuples, double pages, double cache);
 
+/// How often a Hash or Materialize at that position is filled: once, unless it depends on rows of a relation above it (a correlated
+/// subplan, a lateral join); what is before it in the list must have its loops.
+double fillings(std::span<const Operator> operators, std::size_t root);
+
 /// By how much the planner divides a partial node's rows: its workers and a shrinking share of the leader.
 double parallel_divisor(int workers, bool leader_participates);
 

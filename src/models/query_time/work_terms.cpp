@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "models/query_time/node_model.hpp"
 #include "models/query_time/planner_costs.hpp"
@@ -109,7 +110,11 @@ public:
     }
 
 private:
-    void add(Term term, double amount) { (*work_)[static_cast<std::size_t>(term)] += amount; }
+    /// Whatever a plan says (negative widths, endless loops): no work is negative, nor so much that a sum of times is not finite.
+    void add(Term term, double amount) {
+        constexpr double kMost = 1e30;
+        if (amount > 0) (*work_)[static_cast<std::size_t>(term)] += std::min(amount, kMost);
+    }
 
     [[nodiscard]] const Operator* input(bool outer) const {
         const int i = outer ? outer_input(operators_, position_) : inner_input(operators_, position_);
@@ -171,7 +176,8 @@ private:
 
     void sequential(double tuples) {
         double pages = tuples / tuples_per_page(*op_);
-        if (!units_.empty() && units_[position_].seq_pages > 0) pages = page_units() * op_->loops;
+        // A subplan below a scan adds its own pages to the scan's, for each evaluation.
+        if (!units_.empty() && op_->first_child < 0 && units_[position_].seq_pages > 0) pages = page_units() * op_->loops;
         add(Term::sequential_tuples, tuples);
         add(Term::sequential_pages, pages);
         add(Term::pages_read_ahead, pages * cold_);
@@ -375,7 +381,9 @@ private:
         add(Term::rows_modified, in);
         if (node.operation == "Delete") return;
         double indexes = 0;
-        for (const auto& index : context_.indexes) indexes += index.table == node.relation ? 1 : 0;
+        const std::string_view schema = op_->relation != nullptr ? op_->relation->schema : std::string_view(node.schema);
+        for (const auto& index : context_.indexes)
+            indexes += index.table == node.relation && (schema.empty() || index.schema.empty() || index.schema == schema) ? 1 : 0;
         // Half of all updates change no indexed column and stay on their page.
         add(Term::index_entries_made, in * indexes * (node.operation == "Update" ? 0.5 : 1.0));
     }

@@ -55,6 +55,32 @@ TEST(Operators, PreorderWithParentsAndSiblings) {
     EXPECT_EQ(ops[1].relation->tuples, 1'000'000);
 }
 
+TEST(Operators, WhatDependsOnARowAboveIsFilledAgainForEach) {
+    const auto context = shop();
+    const auto join = [](const char* condition) {
+        return node("Hash Join", {.total = 40, .rows = 5},
+                    {scan("Seq Scan", "parcels", {.total = 20, .rows = 5}),
+                     node("Hash", {.total = 20, .rows = 5}, {index_scan("items", "items_order", condition, {.total = 20, .rows = 5})})});
+    };
+    // Of a subplan for each order, and of a join below a loop within it, whose rows the table does not depend on.
+    auto outer = scan("Seq Scan", "orders", {.total = 1e6, .rows = 1000});
+    outer.filter = "(total > (SubPlan 1))";
+    outer.children = {as(node("Aggregate", {.total = 900, .rows = 1},
+                              {node("Nested Loop", {.total = 800, .rows = 50},
+                                    {scan("Seq Scan", "kinds", {.total = 10, .rows = 10}), join("(order_id = orders.id)")})}),
+                         "SubPlan", "SubPlan 1")};
+    const auto ops = flat(plan(outer), context);
+    ASSERT_EQ(ops.size(), 8U);
+    EXPECT_GE(ops[1].loops, 1000);
+    EXPECT_DOUBLE_EQ(ops[4].loops, 10 * ops[1].loops);
+    EXPECT_EQ(ops[6].kind, OperatorKind::hash);
+    EXPECT_DOUBLE_EQ(ops[7].loops, ops[1].loops);
+    outer.children[0].children[0].children[1] = join("(order_id = 7)");
+    EXPECT_EQ(flat(plan(outer), context)[7].loops, 1);
+    outer.children[0].children[0].children[1] = join("(order_id = kinds.id)");
+    EXPECT_DOUBLE_EQ(flat(plan(outer), context)[7].loops, 10 * ops[1].loops);
+}
+
 TEST(Operators, InnerSideRunsOncePerOuterRow) {
     const auto context = shop();
     const auto ops =

@@ -47,6 +47,57 @@ struct Counted {
     std::vector<Work> work;
 };
 
+TEST(WorkTerms, StaysFiniteAndPositiveWhateverThePlanSays) {
+    auto deep = scan("Seq Scan", "orders", {.total = 1, .rows = 1e15});
+    for (int i = 0; i < 40; ++i)
+        deep = node("Nested Loop", {.total = 1, .rows = i % 2 == 0 ? 1e15 : 0},
+                    {scan("Seq Scan", "orders", {.total = 1, .rows = 1e15}), deep});
+    auto narrow =
+        node("Sort", {.total = 5, .rows = 1000, .width = -1e9}, {scan("Seq Scan", "orders", {.total = 1, .rows = 1000, .width = -500})});
+    narrow.sort_key = {"a"};
+    auto hashed = node("Hash Join", {.total = 9, .rows = 100, .width = -1e4},
+                       {scan("Seq Scan", "orders", {.total = 1, .rows = 1000, .width = -500}),
+                        node("Hash", {.total = 5, .rows = 1e9, .width = -100}, {scan("Seq Scan", "items", {.total = 1, .rows = 1e9})})});
+    for (const auto& root : {deep, narrow, hashed}) {
+        const Counted counted(root);
+        for (const auto& one : counted.work)
+            for (const double amount : one) EXPECT_TRUE(std::isfinite(amount) && amount >= 0) << amount;
+        for (const auto& op : counted.operators) EXPECT_TRUE(std::isfinite(op.loops));
+    }
+}
+
+TEST(WorkTerms, PagesOfASubplanAreNotCountedForItsScanToo) {
+    auto outer = scan("Seq Scan", "orders", {.total = 1e6, .rows = 100});
+    outer.filter = "(total > (SubPlan 1))";
+    outer.children = {as(scan("Seq Scan", "items", {.total = 30'000, .rows = 1}), "SubPlan", "SubPlan 1")};
+    domain::CostUnits inner_units, outer_units;
+    inner_units.seq_pages = 20'000;
+    outer_units.seq_pages = 1'000 + 100'000 * inner_units.seq_pages;  // the counts of a node hold those below it
+    const Counted counted(outer, {}, {outer_units, inner_units});
+    EXPECT_NEAR(counted.at(0, Term::sequential_pages), 1'000, 1);
+}
+
+TEST(WorkTerms, ASampleIsNotTheWholeTable) {
+    // SYSTEM (1): 200 of the pages at random, 10,000 rows.
+    const Counted counted(scan("Sample Scan", "items", {.total = 200 * 4 + 10'000 * 0.01, .rows = 10'000}));
+    EXPECT_LT(counted.at(0, Term::sequential_tuples), 50'000);
+    EXPECT_GE(counted.at(0, Term::sequential_tuples), 10'000);
+}
+
+TEST(WorkTerms, IndexesOfATableOfTheSameNameElsewhereAreNotMaintained) {
+    auto insert = scan("ModifyTable", "items", {.total = 100, .rows = 0});
+    insert.schema = "public";
+    insert.operation = "Insert";
+    insert.children = {node("Values Scan", {.total = 10, .rows = 1000})};
+    Counted counted(insert);
+    EXPECT_EQ(counted.at(0, Term::index_entries_made), 2000);
+    counted.context.indexes.push_back({"other", "items_key", "items", 10, 1, 0, 1, true});
+    counted.context.sort();
+    flatten(counted.made, counted.context, RowsFrom::estimates, counted.operators);
+    count_work(counted.operators, counted.context, {}, {}, counted.work);
+    EXPECT_EQ(counted.at(0, Term::index_entries_made), 2000);
+}
+
 TEST(WorkTerms, SequentialScanReadsAllPagesAndEvaluatesItsFilter) {
     auto filtered = scan("Seq Scan", "items", {.total = 30'000, .rows = 10'000});
     filtered.filter = "((price > 9.5) AND (name ~~ '%x%'::text) AND (kind = ANY ('{1,2,3,4}'::integer[])))";
