@@ -92,6 +92,10 @@ void add_train_query_time(CLI::App& train_command, Invocation& invocation) {
     command->add_option("--plans", request.plans, "Files of recorded plans, one document a line, plain or gzip; \"-\" is standard input")
         ->type_name("FILE");
     command->add_option("--test-plans", request.test_plans, "Files of plans that are only asked about")->type_name("FILE");
+    command
+        ->add_option("--leave-out", request.leave_out,
+                     "Windows of incidents whose plans are no example, in UTC: 2026-11-22T07:00:00Z/2026-11-22T08:00:00Z")
+        ->type_name("FROM/TO");
     command->add_option("--evaluate", request.evaluate, "How plans are held out; else as train.split says")
         ->check(CLI::IsMember({"leave-one-template-out", "group-kfold", "holdout-database", "none"}));
     command->add_option("--design", options->design, "physics or flat; else model.design")->check(CLI::IsMember({"physics", "flat"}));

@@ -14,6 +14,7 @@
 #include "engine/predicting.hpp"
 #include "pg/plan_context_reader.hpp"
 #include "training/data_set.hpp"
+#include "training/plan_document.hpp"
 #include "training/query_time_trainer.hpp"
 #include "training/split.hpp"
 
@@ -67,8 +68,17 @@ base::Result<Source> collected(const Context& context, const TrainQueryTimeReque
     return source;
 }
 
-base::Result<std::filesystem::path> checkpoint_file(const Context& context, std::uint64_t data, std::uint64_t options) {
-    (void)context;
+/// "2026-11-22T07:00:00Z/2026-11-22T08:00:00Z".
+base::Result<training::PreparationOptions::Window> window_of(std::string_view text) {
+    const auto middle = text.find('/');
+    const auto from = training::wall_time_from(text.substr(0, middle));
+    const auto to = middle == std::string_view::npos ? std::nullopt : training::wall_time_from(text.substr(middle + 1));
+    if (from && to && *from <= *to) return training::PreparationOptions::Window{*from, *to};
+    return base::unexpected(ErrorKind::invalid_input, fmt::format("\"{}\" is no window of time", text), {},
+                            "Give it as FROM/TO in UTC: 2026-11-22T07:00:00Z/2026-11-22T08:00:00Z.");
+}
+
+base::Result<std::filesystem::path> checkpoint_file(std::uint64_t data, std::uint64_t options) {
     ORRERY_ASSIGN(const auto folder, base::cache_folder());
     return folder / fmt::format("training-{:016x}-{:016x}.checkpoint", data, options);
 }
@@ -116,7 +126,11 @@ base::Result<void> evaluate(const Context& context, const TrainQueryTimeRequest&
     options.stop = context.stop;
     options.progress = [&](double done) { progress.update(done); };
     if (plan.options.training.checkpoint) {
-        ORRERY_ASSIGN(options.checkpoint, checkpoint_file(context, data.hash, options.options_hash));
+        // As when it cannot be written later: told, and no reason not to evaluate.
+        if (auto file = checkpoint_file(data.hash, options.options_hash))
+            options.checkpoint = *std::move(file);
+        else
+            report.warnings.push_back("No checkpoint was kept: " + file.error().message + ".");
     }
     const auto fit = training::query_time_fit(plan.options);
     ORRERY_ASSIGN(auto done, training::evaluate_folds(data.plans, *folds, fit, options));
@@ -138,6 +152,9 @@ base::Result<void> test(const TrainQueryTimeRequest& request, const training::Tr
     only_unusable.drop_copies = false;
     only_unusable.outlier_factor = 0;
     training::prepare(held_out, only_unusable);
+    if (const auto known = training::shared_plans(held_out.plans, data.plans); known > 0)
+        report.warnings.push_back(
+            fmt::format("{} of {} test plans were learnt from: their figures say nothing of new ones.", known, held_out.plans.size()));
     const training::PredictorIn predictor = [&](std::shared_ptr<const domain::PlanContext> known) {
         return trained.predictor(std::move(known));
     };
@@ -199,7 +216,10 @@ base::Result<TrainQueryTimeReport> train_query_time(const Context& context, cons
     auto preparation = training::preparation_of(plan.options.training);
     preparation.incidents = source.incidents;
     const auto margin = plan.options.training.incident_margin;
-    for (const auto& [from, to] : request.leave_out) preparation.incidents.push_back({from - margin, to + margin});
+    for (const auto& text : request.leave_out) {
+        ORRERY_ASSIGN(const auto window, window_of(text));
+        preparation.incidents.push_back({window.from - margin, window.to + margin});
+    }
     training::prepare(source.data, preparation);
 
     std::optional<models::NodeModel> prior;

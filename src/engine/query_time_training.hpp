@@ -22,9 +22,9 @@ struct TrainQueryTimeRequest {
     std::string evaluate;                 ///< a split, "none", or empty = that of the settings; with test plans, none unless it is said
     std::string scope;                    ///< whose model it becomes; empty = the target's, or "default"
     std::chrono::milliseconds since{};    ///< of collected plans; 0 = all
-    std::vector<std::pair<base::WallTime, base::WallTime>> leave_out;  ///< windows of incidents, beside those that events tell of
-    bool store = true;                                                 ///< false: nothing is kept
-    bool promote = true;                                               ///< the new version becomes the one in use
+    std::vector<std::string> leave_out;   ///< windows of incidents, "FROM/TO" in UTC, beside those that events tell of
+    bool store = true;                    ///< false: nothing is kept
+    bool promote = true;                  ///< the new version becomes the one in use
 };
 
 struct TrainQueryTimeReport {

@@ -1,6 +1,7 @@
 #include "training/data_hash.hpp"
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,14 @@ std::uint64_t hash_of(std::span<const models::ExecutedPlan> plans) {
     base::ByteWriter bytes;
     for (const std::uint64_t hash : hashes) bytes.u64(hash);
     return base::stable_hash(bytes.bytes());
+}
+
+std::size_t shared_plans(std::span<const models::ExecutedPlan> plans, std::span<const models::ExecutedPlan> among) {
+    PlanHasher hasher;
+    std::set<std::uint64_t> known;
+    for (const auto& plan : among) known.insert(hasher(plan));
+    return static_cast<std::size_t>(
+        std::count_if(plans.begin(), plans.end(), [&](const auto& plan) { return known.contains(hasher(plan)); }));
 }
 
 }  // namespace orrery::training

@@ -47,6 +47,9 @@ DataSet plans_from_sightings(std::span<const domain::PlanSighting> sightings, st
 /// Changes with any plan, time, condition or context and with which plans share a template; not with their order or the templates' names.
 std::uint64_t hash_of(std::span<const models::ExecutedPlan> plans);
 
+/// How many plans of the first are also in the second: the same execution, whatever its template is called.
+std::size_t shared_plans(std::span<const models::ExecutedPlan> plans, std::span<const models::ExecutedPlan> among);
+
 struct PreparationOptions {
     bool drop_copies = true;         ///< the same plan with the same actual rows, of one template
     std::size_t most_per_group = 0;  ///< evenly chosen; 0 = all

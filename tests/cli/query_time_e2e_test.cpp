@@ -67,9 +67,10 @@ TEST_F(QueryTimeCommands, TrainEvaluatePredict) {
 }
 
 TEST_F(QueryTimeCommands, HeldOutPlansAndADryRun) {
-    const auto trained = world.run({"--quiet", "--format", "json", "train", "query-time", "--plans", plans_, "--test-plans", plans_,
-                                    "--design", "flat", "--learner", "random-forest", "--dry-run"});
-    ASSERT_EQ(trained.code, 0) << trained.errors;
+    const auto trained =
+        world.run({"--quiet", "--format", "json", "train", "query-time", "--plans", plans_, "--test-plans", plans_, "--design", "flat",
+                   "--learner", "random-forest", "--dry-run", "--leave-out", "2020-01-01T00:00:00Z/2020-01-02T00:00:00Z"});
+    ASSERT_EQ(trained.code, 3) << "they were learnt from: " << trained.errors;
     const auto report = trained.json();
     EXPECT_THAT(report["model"].get<std::string>(), HasSubstr("random-forest"));
     EXPECT_EQ(report["version"], nullptr);
@@ -107,6 +108,18 @@ TEST_F(QueryTimeCommands, AKilledTrainingLeavesTheModelInUse) {
     const auto after = world.run({"--quiet", "--format", "json", "predict", "--target", target(), "--sql", "SELECT * FROM orders"});
     ASSERT_EQ(after.code, 0) << after.errors;
     EXPECT_EQ(after.json()["model"], before["model"]);
+}
+
+TEST_F(QueryTimeCommands, WithoutAPlaceForACheckpointTheEvaluationGoesOn) {
+    auto options = world.options({});
+    options.command = {"/bin/sh", "-c",
+                       fmt::format("XDG_CACHE_HOME={} {} --quiet --format json --set model.trees=5 train query-time --plans {} --dry-run",
+                                   plans_, ORRERY_BINARY, plans_)};
+    const auto trained = World::run(options);
+    EXPECT_EQ(trained.code, 3) << trained.errors;
+    const auto report = trained.json();
+    EXPECT_EQ(report["groups"].size(), 6U);
+    EXPECT_THAT(report["warnings"].dump(), HasSubstr("No checkpoint was kept"));
 }
 
 TEST_F(QueryTimeCommands, AModelThatCannotBeStoredIsAnErrorAndTheOldOneStays) {

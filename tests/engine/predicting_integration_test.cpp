@@ -165,6 +165,45 @@ TEST_F(PredictingTest, HeldOutPlansAreOnlyAskedAbout) {
     EXPECT_FALSE(predicted("SELECT 1").trained);
 }
 
+TEST_F(PredictingTest, TestPlansThatWereLearntFromAreTold) {
+    const auto files = recorded(3);
+    TrainQueryTimeRequest request;
+    request.plans = files;
+    request.test_plans = {files.front()};
+    request.store = false;
+    const auto trained = train_query_time(context_, request);
+    ASSERT_TRUE(trained) << trained.error().to_text();
+    EXPECT_THAT(trained->warnings, ElementsAre(HasSubstr("3 of 3 test plans were learnt from")));
+}
+
+TEST_F(PredictingTest, WindowsOfIncidentsAreLeftOut) {
+    const auto line = [](int minute) {
+        return fmt::format(
+            R"({{"Plan":{{"Node Type":"Seq Scan","Relation Name":"r","Alias":"r","Startup Cost":0,"Total Cost":{0},"Plan Rows":{0},)"
+            R"("Plan Width":4,"Actual Startup Time":0.1,"Actual Total Time":{0},"Actual Rows":{0},"Actual Loops":1}},)"
+            R"("Execution Time":{0},"orrery":{{"at":"2026-11-22T07:{0:02}:00Z"}}}})"
+            "\n",
+            minute);
+    };
+    const auto file = folder_->path() / "times.jsonl";
+    ASSERT_TRUE(base::write_file(file, line(10) + line(20) + line(30) + line(50)));
+    TrainQueryTimeRequest request;
+    request.plans = {file.string()};
+    request.evaluate = "none";
+    request.store = false;
+    request.leave_out = {"2026-11-22T07:19:00Z/2026-11-22T07:31:00Z"};
+    const auto trained = train_query_time(context_, request);
+    ASSERT_TRUE(trained) << trained.error().to_text();
+    EXPECT_EQ(trained->plans, 2U);
+    for (const auto* bad : {"yesterday", "2026-11-22T07:19:00Z", "2026-11-22T07:31:00Z/2026-11-22T07:19:00Z", "2026-11-22T07:31:00Z/now"}) {
+        request.leave_out = {bad};
+        const auto refused = train_query_time(context_, request);
+        ASSERT_FALSE(refused) << bad;
+        EXPECT_EQ(refused.error().kind, base::ErrorKind::invalid_input) << bad;
+        EXPECT_THAT(refused.error().hint, HasSubstr("FROM/TO")) << bad;
+    }
+}
+
 TEST_F(PredictingTest, TheSamePlansGiveTheSameBytes) {
     TrainQueryTimeRequest request;
     request.plans = recorded(4);
