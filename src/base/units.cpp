@@ -22,6 +22,7 @@ std::string to_text(Bytes size) {
 
 std::string to_text(Milliseconds duration) {
     const double ms = duration.count();
+    if (ms != 0 && std::abs(ms) < 0.1) return fmt::format("{:.{}f} µs", 1000 * ms, std::abs(ms) < 0.01 ? 2 : 1);
     if (std::abs(ms) < 10) return fmt::format("{:.2f} ms", ms);
     if (std::abs(ms) < 1000) return fmt::format("{:.0f} ms", ms);
     if (std::abs(ms) < 60'000) return fmt::format("{:.1f} s", ms / 1000);

@@ -54,7 +54,8 @@ int usage_error(const CLI::App& app, const CLI::ParseError& failure) {
     std::string message = failure.what();
     if (const auto rest = app.remaining(true); !rest.empty() && rest.front()[0] != '-')
         message = fmt::format("{} has no command \"{}\"", name, rest.front());
-    if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+    const bool name_in_capitals = message.size() > 1 && std::isupper(static_cast<unsigned char>(message[1])) != 0;
+    if (!message.empty() && !name_in_capitals) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
     print_error({base::ErrorKind::invalid_input, message, "", fmt::format("{} --help shows what can be given.", name), ""});
     return kUsageError;
 }

@@ -97,6 +97,8 @@ base::Result<int> record(const Invocation& invocation, RecordOptions options) {
         ORRERY_TRY(print(fmt::format("{}: {} plans recorded in {:.1f} s, {} there already, {} left out\n", report.where, recording.recorded,
                                      recording.seconds, recording.already_there, recording.left_out)));
         for (const auto& problem : recording.problems) ORRERY_TRY(print(fmt::format("  {}\n", problem)));
+        const auto to_do = recording.jobs - recording.recorded - recording.already_there - recording.left_out;
+        if (to_do > 0) ORRERY_TRY(print(fmt::format("  {} runs are still to be done: the same command goes on with them\n", to_do)));
         if (!recording.cold_as_asked)
             ORRERY_TRY(print("  the system kept part of the data in its cache: cold runs are marked as restarted\n"));
     }

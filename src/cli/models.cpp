@@ -11,16 +11,16 @@ namespace {
 
 using engine::ModelChoice;
 
-/// "q50 1.31, q95 4.5".
-std::string figures_text(const training::ModelRecord& record) {
-    std::string text;
-    for (const auto& [name, value] : record.figures) text += fmt::format("{}{} {:.4g}", text.empty() ? "" : ", ", name, value);
-    return text;
-}
+constexpr std::int64_t kLargestVersion = 1'000'000'000;
+constexpr std::size_t kFiguresInList = 3;
 
-std::string made_of_text(const training::ModelRecord& record) {
+/// "q50 1.31, q95 4.5": the first ones, or all.
+std::string figures_text(const training::ModelRecord& record, std::size_t most = std::string::npos) {
     std::string text;
-    for (const auto& [name, value] : record.made_of) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
+    for (const auto& [name, value] : record.figures) {
+        if (most-- == 0) break;
+        text += fmt::format("{}{} {:.4g}", text.empty() ? "" : ", ", name, value);
+    }
     return text;
 }
 
@@ -30,18 +30,19 @@ base::Result<int> list(const Invocation& invocation, const ModelChoice& choice) 
     if (invocation.format == Format::json) {
         ORRERY_TRY(print(engine::to_text(engine::to_json(models))));
     } else {
-        Table table{{{"kind"},
-                     {"scope"},
-                     {"version", Align::right},
-                     {"in use"},
-                     {"created"},
-                     {"figures", Align::left, true},
-                     {"made of", Align::left, true}},
-                    {}};
-        for (const auto& [record, in_use] : models.models)
+        // What it was made of is told by `show`: here a line must fit beside a server's long name.
+        Table table{
+            {{"kind"}, {"scope", Align::left, true}, {"version", Align::right}, {"in use"}, {"created"}, {"figures", Align::left, true}},
+            {}};
+        for (const auto& [record, in_use] : models.models) {
+            const auto created = base::to_iso8601(record.created);
             table.rows.push_back({record.kind, record.scope, fmt::format("{}", record.version), in_use ? "yes" : "",
-                                  base::to_iso8601(record.created), figures_text(record), made_of_text(record)});
+                                  TableCell(created.substr(0, 10) + " " + created.substr(11, 5), created),
+                                  TableCell(figures_text(record, kFiguresInList), figures_text(record))});
+        }
         ORRERY_TRY(print(invocation, table));
+        if (models.models.empty() && models.damaged.empty() && !invocation.quiet)
+            fmt::print(stderr, "no such model yet: 'orrery train' and 'orrery calibrate' make them\n");
     }
     for (const auto& file : models.damaged)
         print_error(
@@ -95,7 +96,7 @@ void add_models(CLI::App& app, Invocation& invocation) {
     auto version = std::make_shared<std::int64_t>(0);
     const auto add = [&](const char* name, const char* description, auto run) {
         auto* each = command->add_subcommand(name, description);
-        each->add_option("--kind", choice->kind, "query-time, clusters, node")->type_name("KIND");
+        each->add_option("--kind", choice->kind, "query-time, clusters, clusters-when, node")->type_name("KIND");
         each->add_option("--scope", choice->scope, "Whose model: host:port/database, or the name it was given")->type_name("SCOPE");
         each->callback([&invocation, run] { invocation.command = run; });
         return each;
@@ -104,7 +105,7 @@ void add_models(CLI::App& app, Invocation& invocation) {
     add("show", "What a version was made of and how well it did; without a number the one in use",
         [&invocation, choice, version] { return show(invocation, *choice, *version); })
         ->add_option("VERSION", *version, "Its number")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(std::int64_t{1}, kLargestVersion));
     add("promote", "Take a version into use",
         [&invocation, choice, version]() -> base::Result<int> {
             ORRERY_ASSIGN(const auto record, engine::promote_model(invocation.context, *choice, *version));
@@ -112,7 +113,7 @@ void add_models(CLI::App& app, Invocation& invocation) {
         })
         ->add_option("VERSION", *version, "Its number")
         ->required()
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(std::int64_t{1}, kLargestVersion));
     add("rollback", "Go back to the version that was in use before", [&invocation, choice]() -> base::Result<int> {
         ORRERY_ASSIGN(const auto record, engine::roll_back_model(invocation.context, *choice));
         return tell_in_use(invocation, record);

@@ -59,11 +59,14 @@ base::Result<void> print_shares(const Invocation& invocation, const engine::Pred
     const auto& e = report.explanation;
     std::vector<int> depths;
     list_nodes(report.plan.root, 0, depths);
-    Table operators{{{"operator", Align::left, true}, {"ms", Align::right}, {"share", Align::right}, {""}}, {}};
+    const bool bars = invocation.format == Format::table;
+    Table operators{{{"operator", Align::left, true}, {"ms", Align::right}, {"share", Align::right}}, {}};
+    if (bars) operators.columns.push_back({""});
     for (const auto& share : e.operators) {
         const double part = e.prediction.ms > 0 ? share.ms / e.prediction.ms : 0;
         operators.rows.push_back({std::string(2 * static_cast<std::size_t>(depths[static_cast<std::size_t>(share.node)]), ' ') + share.name,
-                                  milliseconds_cell(share.ms), percent_cell(100 * part), bar(part)});
+                                  milliseconds_cell(share.ms), percent_cell(100 * part)});
+        if (bars) operators.rows.back().push_back(bar(part));
     }
     ORRERY_TRY(print(invocation, operators));
     if (invocation.format != Format::table) return {};

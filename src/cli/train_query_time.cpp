@@ -50,12 +50,13 @@ base::Result<int> show(const Invocation& invocation, const engine::TrainQueryTim
         return code;
     }
     if (invocation.format == Format::csv) {
-        Table table{{{"template"}, {"n", Align::right}, {"q50", Align::right}, {"q95", Align::right}}, {}};
+        Table table{{{"template"}, {"n"}, {"q50"}, {"q90"}, {"q95"}, {"q_max"}, {"mae_ms"}, {"coverage90"}}, {}};
         const auto& shown = report.test ? report.test : report.evaluation;
         if (shown)
-            for (const auto& group : shown->groups)
-                table.rows.push_back(
-                    {group.name, fmt::format("{}", group.figures.n), number_cell(group.figures.q50, 3), number_cell(group.figures.q95, 3)});
+            for (const auto& [name, figures] : shown->groups)
+                table.rows.push_back({name, fmt::format("{}", figures.n), number_cell(figures.q50, 3), number_cell(figures.q90, 3),
+                                      number_cell(figures.q95, 3), number_cell(figures.q_max, 3),
+                                      milliseconds_cell(figures.mean_absolute_ms), number_cell(figures.coverage90, 1)});
         ORRERY_TRY(print(invocation, table));
         return code;
     }

@@ -177,6 +177,14 @@ std::optional<std::string> other_major(const FoundModel& found, int server_versi
     return fmt::format("The model learnt from PostgreSQL {}, this server is {}: operators may take other times here.", found.majors, major);
 }
 
+/// Of a statement that the server does not plan: it counts characters from where EXPLAIN begins, which nobody has seen.
+base::Error refusal(base::Error error) {
+    if (error.detail.starts_with("At character ")) error.detail.clear();
+    if (error.sqlstate == "42P01" && error.hint.empty())
+        error.hint = "Is it the right database? A table that is not on the role's search_path needs its schema: schema.table.";
+    return error;
+}
+
 }  // namespace
 
 base::Result<PredictReport> predict(const Context& context, const PredictRequest& request) {
@@ -196,8 +204,9 @@ base::Result<PredictReport> predict(const Context& context, const PredictRequest
             "'orrery train query-time' or 'orrery calibrate' make them its own.");
 
     ORRERY_ASSIGN(const auto settings, application_settings(session));
-    ORRERY_ASSIGN(const auto texts, askable(context, session, settings, statement, analysis.facts.parameter_count));
-    ORRERY_ASSIGN(auto checks, twin::plan_on_target(session, settings, texts));
+    const auto texts = askable(context, session, settings, statement, analysis.facts.parameter_count);
+    if (!texts) return base::unexpected(refusal(texts.error()));
+    ORRERY_ASSIGN(auto checks, twin::plan_on_target(session, settings, *texts));
     ORRERY_ASSIGN(auto plan_context, pg::read_plan_context(session));
     if (auto warning = other_major(found, plan_context.server.version)) report.warnings.push_back(std::move(*warning));
     domain::RunConditions conditions;
@@ -212,17 +221,17 @@ base::Result<PredictReport> predict(const Context& context, const PredictRequest
                                     .fingerprint = analysis.fingerprint,
                                     .conditions = conditions,
                                     .units = {},
-                                    .observed = texts.size() == 1 && observed ? &*observed : nullptr};
+                                    .observed = texts->size() == 1 && observed ? &*observed : nullptr};
     };
     for (std::size_t i = 0; i < checks.size(); ++i) {
         if (checks[i].error) {
-            if (checks.size() == 1) return base::unexpected(std::move(*checks[i].error));
+            if (checks.size() == 1) return base::unexpected(refusal(std::move(*checks[i].error)));
             continue;
         }
         ORRERY_ASSIGN(const auto answer, predictor->predict(question(i)));
         order.emplace_back(answer.ms, i);
     }
-    if (order.empty()) return base::unexpected(std::move(*checks.front().error));
+    if (order.empty()) return base::unexpected(refusal(std::move(*checks.front().error)));
     std::sort(order.begin(), order.end());
     const auto middle = order[order.size() / 2].second;
     ORRERY_ASSIGN(report.explanation, predictor->explain(question(middle)));

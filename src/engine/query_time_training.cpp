@@ -119,7 +119,8 @@ base::Result<void> evaluate(const Context& context, const TrainQueryTimeRequest&
         report.warnings.push_back("Not evaluated: " + folds.error().message + ".");
         return {};
     }
-    base::Progress progress("evaluating on templates left out", 1);
+    base::Progress progress(
+        *plan.split == training::SplitKind::holdout_database ? "evaluating on databases left out" : "evaluating on templates left out", 1);
     training::FoldOptions options;
     options.threads = plan.options.training.threads;
     options.options_hash = training::options_hash(plan.options);
@@ -144,9 +145,8 @@ base::Result<void> evaluate(const Context& context, const TrainQueryTimeRequest&
     return {};
 }
 
-base::Result<void> test(const TrainQueryTimeRequest& request, const training::TrainedQueryTime& trained, const training::DataSet& data,
+base::Result<void> test(training::DataSet held_out, const training::TrainedQueryTime& trained, const training::DataSet& data,
                         TrainQueryTimeReport& report) {
-    ORRERY_ASSIGN(auto held_out, read_files(request.test_plans));
     // Nothing but times that cannot be: outliers and copies are part of what is held out.
     training::PreparationOptions only_unusable;
     only_unusable.drop_copies = false;
@@ -213,6 +213,11 @@ base::Result<TrainQueryTimeReport> train_query_time(const Context& context, cons
         }
     }
     if (!request.scope.empty()) source.scope = request.scope;
+    // Before the training: a name that is misspelt should not cost its time.
+    training::DataSet held_out;
+    if (!request.test_plans.empty()) {
+        ORRERY_ASSIGN(held_out, read_files(request.test_plans));
+    }
     auto preparation = training::preparation_of(plan.options.training);
     preparation.incidents = source.incidents;
     const auto margin = plan.options.training.incident_margin;
@@ -248,7 +253,7 @@ base::Result<TrainQueryTimeReport> train_query_time(const Context& context, cons
     ORRERY_ASSIGN(const auto trained, training::train_query_time(
                                           source.data.plans, plan.options, [&](double done) { progress.update(done); }, context.stop));
     progress.finish();
-    if (!request.test_plans.empty()) ORRERY_TRY(test(request, trained, source.data, report));
+    if (!request.test_plans.empty()) ORRERY_TRY(test(std::move(held_out), trained, source.data, report));
     if (request.store) ORRERY_TRY(keep(context, request, plan, trained, source.data.hash, report));
     return report;
 }

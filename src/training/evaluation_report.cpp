@@ -19,16 +19,19 @@ constexpr int kPlotRows = 12, kPlotColumns = 48;
 
 std::string q_text(double q) {
     if (!std::isfinite(q)) return "inf";
+    if (q >= 1e6) return fmt::format("{:.0e}", q);
     return q < 100 ? fmt::format("{:.2f}", q) : fmt::format("{:.0f}", q);
 }
 
 std::string ms_text(double ms) {
-    return base::to_text(base::Milliseconds(ms));
+    constexpr double kDayMs = 86'400'000;
+    return ms < kDayMs ? base::to_text(base::Milliseconds(ms)) : fmt::format("{:.1e} s", ms / 1000);
 }
 
 std::string row(std::string_view name, std::size_t width, const ErrorFigures& f, bool covers) {
-    return fmt::format("{:<{}}  {:>6}  {:>6}  {:>6}  {:>6}  {:>7}  {:>10}  {:>8}\n", name, width, f.n, q_text(f.q50), q_text(f.q90),
-                       q_text(f.q95), q_text(f.q_max), ms_text(f.mean_absolute_ms), covers ? fmt::format("{:.1f} %", f.coverage90) : "");
+    return fmt::format("{:<{}}  {:>6}  {:>6}  {:>6}  {:>6}  {:>7}  {:>10}  {:>8}\n", name.substr(0, width), width, f.n, q_text(f.q50),
+                       q_text(f.q90), q_text(f.q95), q_text(f.q_max), ms_text(f.mean_absolute_ms),
+                       covers ? fmt::format("{:.1f} %", f.coverage90) : "");
 }
 
 /// Predicted (to the right) against actual (upwards), both logarithmic: on the dotted line a prediction is right.
@@ -80,11 +83,12 @@ Json figures_json(const ErrorFigures& f) {
 }  // namespace
 
 std::string to_text(const Evaluation& evaluation) {
-    constexpr std::size_t kWidest = 24;
+    constexpr std::size_t kWidest = 36;  // the whole then has less than 100 columns
     std::size_t width = std::string_view("planner's cost").size();
     for (const auto& group : evaluation.groups) width = std::max(width, std::min(group.name.size(), kWidest));
     std::string text = fmt::format("{}, {}\n{:<{}}  {:>6}  {:>6}  {:>6}  {:>6}  {:>7}  {:>10}  {:>8}\n", evaluation.model, evaluation.split,
                                    "template", width, "plans", "q50", "q90", "q95", "q max", "mean error", "in 90 %");
+    text += fmt::format("{:-<{}}  {:->6}  {:->6}  {:->6}  {:->6}  {:->7}  {:->10}  {:->8}\n", "", width, "", "", "", "", "", "", "");
     for (const auto& group : evaluation.groups) text += row(group.name, width, group.figures, true);
     text += row("all", width, evaluation.overall, true);
     text += row("planner's cost", width, evaluation.baseline, false);

@@ -17,6 +17,9 @@ TEST(Units, BytesReadAsPostgresWritesThem) {
 
 TEST(Units, DurationsPickTheirUnit) {
     EXPECT_EQ(to_text(Milliseconds(0.42)), "0.42 ms");
+    EXPECT_EQ(to_text(Milliseconds(0)), "0.00 ms");
+    EXPECT_EQ(to_text(Milliseconds(0.0042)), "4.20 µs");
+    EXPECT_EQ(to_text(Milliseconds(-0.042)), "-42.0 µs");
     EXPECT_EQ(to_text(Milliseconds(13.2)), "13 ms");
     EXPECT_EQ(to_text(Milliseconds(4200)), "4.2 s");
     EXPECT_EQ(to_text(Milliseconds(185'000)), "3 min 5 s");
