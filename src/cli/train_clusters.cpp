@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "cli/cluster_profiles.hpp"
@@ -88,9 +90,11 @@ void add_train_clusters(CLI::App& train_command, Invocation& invocation) {
         ->check(CLI::IsMember({"kmeans", "dbscan"}));
     command->add_option("--clusters", choices.clusters, "How many, of kmeans; 0 finds the number; else model.clusters")
         ->type_name("K")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0, 1000));
     command->add_option("--since", options->since, "Only what was collected in this last while; else 12 weeks")->type_name("DURATION");
-    command->add_option("--seed", choices.seed, "Else train.seed")->type_name("N")->check(CLI::NonNegativeNumber);
+    command->add_option("--seed", choices.seed, "Else train.seed")
+        ->type_name("N")
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
     command->add_flag("--no-promote", options->keep_current, "Store the new version without putting it to use");
     command->add_flag("--dry-run", request.dry_run, "Find clusters, store nothing");
     command->callback([&invocation, options] { invocation.command = [&invocation, options] { return train(invocation, *options); }; });
