@@ -80,7 +80,7 @@ base::Result<RecordedWorkload> workload_of_files(const std::string& path) {
     for (std::size_t i = 0; i < loaded.workload.statements.size(); ++i) {
         auto& statement = loaded.workload.statements[i];
         if (sql::analyze(statement.text).facts.parameter_count > 0) {
-            workload.left_out.push_back(loaded.places[i] + ": has parameters: write constants in their places");
+            workload.problems.push_back(loaded.places[i] + ": has parameters: write constants in their places");
             continue;
         }
         auto& draws = texts[statement.fingerprint];

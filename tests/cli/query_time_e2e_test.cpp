@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "engine/target_fixture.hpp"
 #include "orrery_process.hpp"
@@ -133,6 +135,41 @@ TEST_F(QueryTimeCommands, AModelThatCannotBeStoredIsAnErrorAndTheOldOneStays) {
     EXPECT_THAT(full.errors, HasSubstr("ERROR:  "));
     const auto after = world.run({"--quiet", "--format", "json", "predict", "--target", target(), "--sql", "SELECT * FROM orders"});
     EXPECT_THAT(after.json()["model"].get<std::string>(), HasSubstr("version 1"));
+}
+
+TEST_F(QueryTimeCommands, RefusalsSpeakOfWhatThePersonWrote) {
+    const auto unknown = world.run({"predict", "--target", target(), "--sql", "SELECT * FROM absent"});
+    EXPECT_EQ(unknown.code, 1);
+    EXPECT_THAT(unknown.errors, HasSubstr("\"absent\" does not exist"));
+    EXPECT_THAT(unknown.errors, HasSubstr("HINT:"));
+    EXPECT_THAT(unknown.errors, ::testing::Not(HasSubstr("character"))) << "of a text with EXPLAIN in front that nobody has seen";
+    const auto held_out = world.run({"train", "query-time", "--plans", plans_, "--test-plans", world.path("absent.jsonl").string()});
+    EXPECT_NE(held_out.code, 0);
+    EXPECT_THAT(held_out.errors, ::testing::Not(HasSubstr("training"))) << "found out before anything was trained";
+    const auto parameter = world.run({"--quiet", "lab", "record", "--target", target(), "--workload",
+                                      world.write("parameter.sql", "SELECT 1;\nSELECT * FROM orders WHERE id = $1;\n"), "--output",
+                                      world.path("parameter.jsonl").string()});
+    EXPECT_EQ(parameter.code, 3);
+    EXPECT_THAT(parameter.output, HasSubstr("parameter.sql:2: has parameters"));
+    EXPECT_THAT(world.run({"models", "show", "abc"}).errors, HasSubstr("ERROR:  VERSION: Value abc not in range 1 to"));
+}
+
+TEST_F(QueryTimeCommands, TablesForPeopleAndForScripts) {
+    const std::vector<std::string> train{"train", "query-time", "--plans", plans_, "--evaluate", "leave-one-template-out"};
+    const auto with = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), train.begin(), train.end());
+        return world.run(arguments);
+    };
+    const auto table = with({"--quiet"});
+    EXPECT_THAT(table.output, HasSubstr("\n----------------"));
+    EXPECT_THAT(table.output, HasSubstr("\nplanner's cost"));
+    EXPECT_THAT(with({"--quiet", "--format", "csv"}).output, HasSubstr("template,n,q50,q90,q95,q_max,mae_ms,coverage90\r\n"));
+    const auto csv =
+        world.run({"--quiet", "--format", "csv", "predict", "--target", target(), "--sql", "SELECT * FROM orders WHERE id = 3"});
+    EXPECT_THAT(csv.output, HasSubstr("operator,ms,share\r\n"));
+    const auto words = world.run({"predict", "--target", target(), "--sql", "SELECT 1"});
+    EXPECT_THAT(words.output, HasSubstr(" µs")) << "not 0.00 ms";
+    EXPECT_THAT(world.run({"models", "list", "--scope", "absent"}).errors, HasSubstr("no such model yet"));
 }
 
 }  // namespace
