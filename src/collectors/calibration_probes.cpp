@@ -127,7 +127,7 @@ public:
           limits_(limits),
           out_(out),
           random_(base::Random(limits.seed).fork(table.table->name.sql())),
-          name_(table.table->name.sql()),
+          name_("ONLY " + table.table->name.sql()),  // without what inherits from it: that is not in its pages
           shown_(table.table->name.name) {}
 
     void add_all() {

@@ -13,6 +13,7 @@
 #include "lab/shop.hpp"
 #include "lab/statement_template.hpp"
 #include "sql/analysis.hpp"
+#include "sql/effects.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -64,11 +65,12 @@ base::Result<std::vector<lab::CacheState>> caches_of(const RecordRequest& reques
     return caches;
 }
 
-/// What only the parser knows: which statements are one template, and which change data.
+/// What only the parser knows: which statements are one template, and which change data or more.
 void analyze(StatementTemplate& statement) {
     const auto analysis = sql::analyze(statement.text(0));
     if (!analysis.error) statement.fingerprint = analysis.fingerprint.hex();
     statement.changes_data = !analysis.facts.reads_only();
+    statement.lasting_call = sql::lasting_call(statement.text(0));
 }
 
 /// Statements of one fingerprint are draws of one template.

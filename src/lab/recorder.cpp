@@ -372,9 +372,10 @@ base::Result<RecordingReport> record(const std::vector<StatementTemplate>& templ
     std::vector<StatementTemplate> usable;
     std::vector<std::string> problems;
     for (const auto& statement : templates) {
-        if (statement.changes_data && !options.allow_changes)
-            problems.push_back(
-                fmt::format("{}: changes data, which only a lab allows", statement.place.empty() ? statement.name : statement.place));
+        const bool lasts = !statement.lasting_call.empty();
+        if ((statement.changes_data || lasts) && !options.allow_changes)
+            problems.push_back(fmt::format("{}: {}, which only a lab allows", statement.place.empty() ? statement.name : statement.place,
+                                           lasts ? "calls " + statement.lasting_call : "changes data"));
         else
             usable.push_back(statement);
     }

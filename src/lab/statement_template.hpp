@@ -19,6 +19,7 @@ struct StatementTemplate {
     std::string fingerprint;  ///< of its text, 16 hex digits; empty = not known
     std::string place;        ///< "queries.sql:12"; empty for generated ones
     bool changes_data = false;
+    std::string lasting_call;                   ///< a function it calls whose effect no rollback undoes; empty = none known
     int most_draws = 0;                         ///< 0 = any number of them
     std::function<std::string(int draw)> text;  ///< with literals; the same for the same draw
 };

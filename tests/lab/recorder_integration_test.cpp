@@ -293,6 +293,19 @@ TEST_F(Recording, ChangesAreNotToBeMadeBehindTheParsersBack) {
     ASSERT_TRUE(admin("star").execute("DROP FUNCTION change; DROP TABLE guarded"));
 }
 
+TEST_F(Recording, WhatARollbackDoesNotUndoIsForLabs) {
+    auto set = options();
+    auto lasting = statement("resets", "SELECT pg_stat_reset()");
+    lasting.lasting_call = "pg_stat_reset";
+    const auto none = record({lasting}, set);
+    ASSERT_FALSE(none);
+    EXPECT_THAT(none.error().detail, HasSubstr("pg_stat_reset"));
+    const auto others = record({lasting, counts(1).front()}, set);
+    ASSERT_TRUE(others) << others.error().to_text();
+    EXPECT_EQ(others->recorded, 1U);
+    EXPECT_THAT(others->problems, Contains(HasSubstr("calls pg_stat_reset, which only a lab allows")));
+}
+
 TEST_F(Recording, ARoleWithoutRightsLearnsWhatItLacks) {
     ASSERT_TRUE(admin("star").execute("CREATE ROLE stranger LOGIN"));
     auto set = options();
