@@ -59,7 +59,7 @@ struct PreparationOptions {
     };
     std::vector<Window> incidents;  ///< plans that ran inside are left out
 };
-/// Unusable times (zero, negative, not finite, absurd) and estimates beyond any time always go.
+/// Unusable times (zero, negative, not finite, absurd) always go.
 void prepare(DataSet& data, const PreparationOptions& options);
 
 }  // namespace orrery::training

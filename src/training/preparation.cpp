@@ -12,9 +12,7 @@
 #include "base/byte_stream.hpp"
 #include "base/random.hpp"
 #include "base/statistics.hpp"
-#include "models/query_time/query_time_model.hpp"
 #include "training/data_set.hpp"
-#include "training/query_time_fit.hpp"
 
 namespace orrery::training {
 namespace {
@@ -104,21 +102,6 @@ std::optional<std::string> unusable(const ExecutedPlan& plan) {
     return {};
 }
 
-/// A plan that cannot be asked about cannot be learnt from either: its estimates multiply to more than a number holds.
-class Unreadable {
-public:
-    std::optional<std::string> operator()(const ExecutedPlan& plan) {
-        const auto& context = plan.context ? *plan.context : nothing_;
-        if (models::read_plan(nodes_, {}, context, question_of(plan), false, reading_)) return {};
-        return "planner's estimates are beyond any time";
-    }
-
-private:
-    models::NodeModel nodes_ = models::factory_node_model();
-    domain::PlanContext nothing_;
-    models::PlanReading reading_;
-};
-
 std::optional<std::string> in_incident(const ExecutedPlan& plan, const PreparationOptions& options) {
     if (plan.at == base::WallTime{}) return {};
     for (const auto& window : options.incidents)
@@ -179,8 +162,6 @@ void cap_groups(Sieve& sieve, std::size_t most) {
 void prepare(DataSet& data, const PreparationOptions& options) {
     Sieve sieve(data);
     sieve.leave_out(unusable);
-    Unreadable unreadable;
-    sieve.leave_out([&](const ExecutedPlan& plan) { return unreadable(plan); });
     sieve.leave_out([&](const ExecutedPlan& plan) { return in_incident(plan, options); });
     if (options.drop_copies) drop_copies(sieve);
     if (options.outlier_factor > 1) drop_outliers(sieve, options.outlier_factor);
