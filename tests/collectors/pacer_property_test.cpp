@@ -41,7 +41,7 @@ void drive(Pacer& pacer, const std::vector<Turn>& runs, Check check) {
 }
 
 TEST(PacerProperty, TheShareIsNeverExceededWhateverTheCosts) {
-    rc::check([] {
+    EXPECT_TRUE(rc::check([] {
         const PaceOptions options{.period = milliseconds(*rc::gen::inRange(100, 60'000)),
                                   .share = *rc::gen::inRange(1, 1'000) * 1e-5,
                                   .longest = std::chrono::hours(24)};
@@ -55,11 +55,11 @@ TEST(PacerProperty, TheShareIsNeverExceededWhateverTheCosts) {
             RC_ASSERT(spent_ms <= options.share * Milliseconds(now - first).count() + 1e-6);
             spent_ms += runs[done++].cost_us / 1e3;
         });
-    });
+    }));
 }
 
 TEST(PacerProperty, EveryRunFallsOnATickOfTheFirst) {
-    rc::check([] {
+    EXPECT_TRUE(rc::check([] {
         const PaceOptions options{.period = milliseconds(*rc::gen::inRange(100, 60'000)), .share = 0.001};
         const auto runs = *rc::gen::container<std::vector<Turn>>(any_turn());
         Pacer pacer(options);
@@ -70,11 +70,11 @@ TEST(PacerProperty, EveryRunFallsOnATickOfTheFirst) {
             begun = true;
             if (pacer.next()) RC_ASSERT((*pacer.next() - first) % options.period == std::chrono::nanoseconds(0));
         });
-    });
+    }));
 }
 
 TEST(PacerProperty, ACheapClassKeepsItsPeriodAndADearOneComesBack) {
-    rc::check([] {
+    EXPECT_TRUE(rc::check([] {
         const PaceOptions options{.period = milliseconds(*rc::gen::inRange(100, 60'000)), .share = 0.001};
         const auto dear = *rc::gen::container<std::vector<Turn>>(any_turn());
         Pacer pacer(options);
@@ -88,7 +88,7 @@ TEST(PacerProperty, ACheapClassKeepsItsPeriodAndADearOneComesBack) {
         const auto start = *pacer.next();
         pacer.ran(start, Milliseconds(cheap_ms));
         RC_ASSERT(*pacer.next() == start + options.period);
-    });
+    }));
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ double exhaustive(const Instance& instance) {
 }
 
 TEST(SelectionProperty, KeepsItsPromises) {
-    rc::check("within budget and limits, never dearer than nothing, its cost as stated", [] {
+    EXPECT_TRUE(rc::check("within budget and limits, never dearer than nothing, its cost as stated", [] {
         const Instance instance = make_instance();
         const auto selection = select_candidates(instance.problem, instance.oracle(), [] { return false; });
         RC_ASSERT(selection.finished);
@@ -109,12 +109,12 @@ TEST(SelectionProperty, KeepsItsPromises) {
         const double stated = total_cost(instance.problem, instance.oracle(), selection.chosen);
         RC_ASSERT(std::abs(selection.cost - stated) < 1e-6);
         RC_ASSERT(stated <= total_cost(instance.problem, instance.oracle(), {}) + 1e-6);
-    });
+    }));
 }
 
 TEST(SelectionProperty, IsNearTheBestOfSmallInstances) {
     int optimal = 0, tried = 0;
-    rc::check("at most 10 % above the optimum", [&] {
+    EXPECT_TRUE(rc::check("at most 10 % above the optimum", [&] {
         Instance instance = make_instance();
         // Limits that one candidate breaks and another mends again need sets that no search of neighbours finds.
         for (double& limit : instance.problem.growth_limits) limit = 1e9;
@@ -123,12 +123,12 @@ TEST(SelectionProperty, IsNearTheBestOfSmallInstances) {
         ++tried;
         optimal += selection.cost <= best * (1 + 1e-9) ? 1 : 0;
         RC_ASSERT(selection.cost <= best * 1.10 + 1e-6);
-    });
+    }));
     EXPECT_GE(optimal, tried * 95 / 100);
 }
 
 TEST(SelectionProperty, EveryChosenCandidatePays) {
-    rc::check("leaving one out saves less than the minimum gain asks", [] {
+    EXPECT_TRUE(rc::check("leaving one out saves less than the minimum gain asks", [] {
         Instance instance = make_instance();
         instance.problem.minimum_gain = *rc::gen::inRange(0, 50);
         const auto selection = select_candidates(instance.problem, instance.oracle(), [] { return false; });
@@ -138,18 +138,18 @@ TEST(SelectionProperty, EveryChosenCandidatePays) {
             if (!instance.allowed(rest)) continue;  // it makes up for what another one charges
             RC_ASSERT(total_cost(instance.problem, instance.oracle(), rest) - selection.cost >= instance.problem.minimum_gain - 1e-6);
         }
-    });
+    }));
 }
 
 TEST(SelectionProperty, StoppedSearchesStayValid) {
-    rc::check("whatever the moment", [] {
+    EXPECT_TRUE(rc::check("whatever the moment", [] {
         const Instance instance = make_instance();
         int left = *rc::gen::inRange(0, 60);
         const auto selection = select_candidates(instance.problem, instance.oracle(), [&] { return --left < 0; });
         RC_ASSERT(instance.allowed(selection.chosen));
         RC_ASSERT(total_cost(instance.problem, instance.oracle(), selection.chosen) <=
                   total_cost(instance.problem, instance.oracle(), {}) + 1e-6);
-    });
+    }));
 }
 
 }  // namespace
