@@ -64,10 +64,10 @@ bool forget(const fs::path& folder) {
 
 }  // namespace
 
-base::Result<bool> start_cold(pg::PrivateCluster& cluster, const std::stop_token& stop) {
+base::Result<bool> start_cold(pg::PrivateCluster& cluster) {
     ORRERY_TRY(cluster.stop());
     const bool forgotten = forget(cluster.data_folder() / "base");
-    ORRERY_TRY(cluster.start(stop));
+    ORRERY_TRY(cluster.start());  // even when the user wants to stop: a lab that is down cannot be gone on with
     return forgotten;
 }
 

@@ -198,7 +198,7 @@ base::Result<void> Recorder::reset_settings() {
 base::Result<void> Recorder::make_cold() {
     session_.reset();
     ORRERY_TRY(companions_.set(0));
-    ORRERY_ASSIGN(forgotten_, start_cold(*options_.cluster, stop_));
+    ORRERY_ASSIGN(forgotten_, start_cold(*options_.cluster));
     if (!forgotten_) report_.cold_as_asked = false;
     return connect();
 }

@@ -252,6 +252,20 @@ TEST_F(Recording, ColdRunsFindTheCachesEmpty) {
     const std::string done = documents[1].at("orrery").at("cache");
     EXPECT_EQ(done, report->cold_as_asked ? "cold" : "restarted");
 
+    // Stopped just before the restart: the lab is up afterwards, or no one could go on.
+    std::stop_source stop;
+    auto stopping = counts(1);
+    stopping.front().text = [&, text = stopping.front().text](int draw) {
+        stop.request_stop();
+        return text(draw);
+    };
+    set.grid.caches = {CacheState::cold};
+    set.output = folder_.path() / "stopped.jsonl";
+    const auto stopped = record(stopping, set, stop.get_token());
+    ASSERT_TRUE(stopped) << stopped.error().to_text();
+    EXPECT_TRUE(stopped->interrupted);
+    EXPECT_EQ(admin("star").query("SELECT 1")->integer(0, 0), 1);
+
     set.cluster = nullptr;
     const auto refused = record(counts(1), set);
     ASSERT_FALSE(refused);
