@@ -79,50 +79,6 @@ base::Result<Physics> fit_physics(std::span<const ExecutedPlan> plans, const Que
     return physics;
 }
 
-base::Result<double> log_error(const Physics& physics, const ExecutedPlan& plan, PlanReading& reading) {
-    ORRERY_TRY(models::read_plan(physics.nodes, physics.rows, *plan.context, question_of(plan), false, reading));
-    return std::log(plan.time_ms / std::max(reading.physics_ms, 1e-6));
-}
-
-/// Errors on templates that a fit had not seen, by leaving groups of them out.
-base::Result<models::UnseenErrors> unseen_errors(std::span<const ExecutedPlan> plans, const Groups& groups,
-                                                 const QueryTimeFitOptions& options, const Progress& progress,
-                                                 const std::stop_token& stop) {
-    models::UnseenErrors unseen;
-    constexpr std::size_t kFewestTemplates = 5;
-    if (groups.size() < kFewestTemplates) return unseen;
-    std::vector<std::string> names;
-    for (const auto& [name, positions] : groups) names.push_back(name);
-    const std::size_t folds = std::min(options.inner_folds, names.size());
-    std::vector<models::TemplateErrors> physics_errors, cost_errors;
-    PlanReading reading;
-    for (std::size_t fold = 0; fold < folds; ++fold) {
-        if (stop.stop_requested()) return base::unexpected(base::ErrorKind::cancelled, "training was stopped");
-        std::vector<std::string> out;
-        for (std::size_t i = fold; i < names.size(); i += folds) out.push_back(names[i]);
-        const auto rest = pick(plans, groups, options.most_per_template, out);
-        ORRERY_ASSIGN(const auto physics, fit_physics(rest, options));
-        const auto cost = fit_cost(rest);
-        for (const auto& name : out) {
-            models::TemplateErrors by_physics{name, {}}, by_cost{name, {}};
-            for (const auto i : thin(groups.at(name), options.most_per_template)) {
-                const auto error = log_error(physics, plans[i], reading);
-                if (!error) continue;
-                by_physics.scores.push_back(std::abs(*error) / reading.uncertainty);
-                by_cost.scores.push_back(std::abs(std::log(plans[i].time_ms / cost.ms(plans[i].plan.root.total_cost.value))));
-            }
-            physics_errors.push_back(std::move(by_physics));
-            cost_errors.push_back(std::move(by_cost));
-        }
-        if (progress)
-            progress(kStageEnds[0] + (kStageEnds[1] - kStageEnds[0]) * static_cast<double>(fold + 1) / static_cast<double>(folds));
-    }
-    const double physics = models::unseen_template_quantile(physics_errors), cost = models::unseen_template_quantile(cost_errors);
-    if (std::isfinite(physics)) unseen.physics = physics;
-    if (std::isfinite(cost)) unseen.cost = cost;
-    return unseen;
-}
-
 /// What the residual trees learn from: a row per plan.
 base::Result<Table> residual_table(std::span<const ExecutedPlan> plans, const Physics& physics, std::vector<std::uint64_t>& shapes) {
     Table table;
@@ -140,6 +96,133 @@ base::Result<Table> residual_table(std::span<const ExecutedPlan> plans, const Ph
 
 std::span<const float> row_of(const Table& table, std::size_t row) {
     return {table.values.data() + row * table.columns, table.columns};
+}
+
+/// Plans of one template that a fit had not seen: how far off the physics was, and what trees on its residual made of it.
+struct LeftOutTemplate {
+    std::string name;
+    std::vector<double> log_errors;    ///< log(actual / physics)
+    std::vector<double> tree_answers;  ///< of trees that had not seen the template either; empty when there were none
+    std::vector<double> uncertainties;
+    std::vector<double> cost_errors;  ///< |log(actual / calibrated cost)|
+};
+
+/// Shallow: they have to hold beyond the templates that they learn from.
+ForestOptions newcomer_trees(const QueryTimeFitOptions& options) {
+    ForestOptions forest;
+    forest.trees = 100;
+    forest.depth = 4;
+    forest.minimum_child_weight = 2;
+    forest.seed = options.seed;
+    forest.threads = options.residual.threads;
+    return forest;
+}
+
+// On fewer templates nothing can be said of how trees would do on others.
+constexpr std::size_t kFewestForNewcomers = 30;
+
+/// Each template weighs the same.
+void weigh_templates(Table& table, std::span<const ExecutedPlan> plans) {
+    std::map<std::string, double> sizes;
+    for (const auto& plan : plans) sizes[plan.group] += 1;
+    for (const auto& plan : plans)
+        table.weights.push_back(
+            static_cast<float>(static_cast<double>(plans.size()) / (sizes[plan.group] * static_cast<double>(sizes.size()))));
+}
+
+base::Result<models::Forest> fit_newcomers(std::span<const ExecutedPlan> plans, const Physics& physics, const QueryTimeFitOptions& options,
+                                           const std::stop_token& stop) {
+    std::vector<std::uint64_t> shapes;
+    ORRERY_ASSIGN(auto table, residual_table(plans, physics, shapes));
+    weigh_templates(table, plans);
+    return train_forest(table, newcomer_trees(options), {}, stop);
+}
+
+/// Leaves some templates out of everything and looks how the rest does on them.
+base::Result<void> leave_out(const std::vector<std::string>& names, std::span<const ExecutedPlan> plans, const Groups& groups,
+                             const QueryTimeFitOptions& options, std::vector<LeftOutTemplate>& results) {
+    const auto rest = pick(plans, groups, options.most_per_template, names);
+    ORRERY_ASSIGN(const auto physics, fit_physics(rest, options));
+    const auto cost = fit_cost(rest);
+    models::Forest trees;
+    if (groups.size() >= kFewestForNewcomers) {
+        ORRERY_ASSIGN(trees, fit_newcomers(rest, physics, options, {}));
+    }
+    PlanReading reading;
+    for (const auto& name : names) {
+        LeftOutTemplate result;
+        result.name = name;
+        for (const auto i : thin(groups.at(name), options.most_per_template)) {
+            const auto& plan = plans[i];
+            if (!models::read_plan(physics.nodes, physics.rows, *plan.context, question_of(plan), !trees.roots.empty(), reading)) continue;
+            result.log_errors.push_back(std::log(plan.time_ms / std::max(reading.physics_ms, 1e-6)));
+            result.uncertainties.push_back(reading.uncertainty);
+            result.cost_errors.push_back(std::abs(std::log(plan.time_ms / cost.ms(plan.plan.root.total_cost.value))));
+            if (!trees.roots.empty()) result.tree_answers.push_back(static_cast<double>(models::predict(trees, reading.features)));
+        }
+        results.push_back(std::move(result));
+    }
+    return {};
+}
+
+/// Mean |log error| over templates when trees count with that weight.
+double mean_error(std::span<const LeftOutTemplate> left_out, double weight) {
+    std::vector<double> templates;
+    for (const auto& t : left_out) {
+        std::vector<double> errors;
+        for (std::size_t i = 0; i < t.log_errors.size(); ++i)
+            errors.push_back(std::abs(t.log_errors[i] - (t.tree_answers.empty() ? 0 : weight * t.tree_answers[i])));
+        if (!errors.empty()) templates.push_back(base::mean(errors));
+    }
+    return base::mean(templates);
+}
+
+/// How much trees may say about templates that are new: nothing, unless templates left out say that they gain a tenth or more.
+double newcomer_weight(std::span<const LeftOutTemplate> left_out) {
+    if (left_out.size() < kFewestForNewcomers) return 0;
+    constexpr double kWorthIt = 0.9;
+    double best = 0, least = kWorthIt * mean_error(left_out, 0);
+    for (const double weight : {0.25, 0.5, 0.75, 1.0})
+        if (const double error = mean_error(left_out, weight); error < least) best = weight, least = error;
+    return best;
+}
+
+/// Errors on templates that a fit had not seen, by leaving groups of them out.
+base::Result<std::vector<LeftOutTemplate>> left_out_templates(std::span<const ExecutedPlan> plans, const Groups& groups,
+                                                              const QueryTimeFitOptions& options, const Progress& progress,
+                                                              const std::stop_token& stop) {
+    std::vector<LeftOutTemplate> results;
+    constexpr std::size_t kFewestTemplates = 5;
+    if (groups.size() < kFewestTemplates) return results;
+    std::vector<std::string> names;
+    for (const auto& [name, positions] : groups) names.push_back(name);
+    const std::size_t folds = std::min(options.inner_folds, names.size());
+    for (std::size_t fold = 0; fold < folds; ++fold) {
+        if (stop.stop_requested()) return base::unexpected(base::ErrorKind::cancelled, "training was stopped");
+        std::vector<std::string> out;
+        for (std::size_t i = fold; i < names.size(); i += folds) out.push_back(names[i]);
+        ORRERY_TRY(leave_out(out, plans, groups, options, results));
+        if (progress)
+            progress(kStageEnds[0] + (kStageEnds[1] - kStageEnds[0]) * static_cast<double>(fold + 1) / static_cast<double>(folds));
+    }
+    return results;
+}
+
+/// How wide intervals must be, given how much the trees say.
+models::UnseenErrors unseen_errors(std::span<const LeftOutTemplate> left_out, double weight) {
+    std::vector<models::TemplateErrors> by_physics, by_cost;
+    for (const auto& t : left_out) {
+        models::TemplateErrors scores{t.name, {}};
+        for (std::size_t i = 0; i < t.log_errors.size(); ++i)
+            scores.scores.push_back(std::abs(t.log_errors[i] - (weight > 0 ? weight * t.tree_answers[i] : 0)) / t.uncertainties[i]);
+        by_physics.push_back(std::move(scores));
+        by_cost.push_back({t.name, t.cost_errors});
+    }
+    models::UnseenErrors unseen;
+    const double physics = models::unseen_template_quantile(by_physics), cost = models::unseen_template_quantile(by_cost);
+    if (std::isfinite(physics)) unseen.physics = physics;
+    if (std::isfinite(cost)) unseen.cost = cost;
+    return unseen;
 }
 
 Table select(const Table& table, const std::vector<char>& left_out, char wanted) {
@@ -252,7 +335,12 @@ base::Result<models::QueryTimeModel> fit_query_time(std::span<const ExecutedPlan
     model.rows = physics.rows;
     model.cost = fit_cost(plans);
     for (const auto& plan : plans) model.largest_ms = std::max(model.largest_ms, plan.time_ms);
-    ORRERY_ASSIGN(model.unseen, unseen_errors(plans, groups, options, progress, stop));
+    ORRERY_ASSIGN(const auto left_out, left_out_templates(plans, groups, options, progress, stop));
+    model.newcomers.weight = newcomer_weight(left_out);
+    model.unseen = unseen_errors(left_out, model.newcomers.weight);
+    if (model.newcomers.weight > 0) {
+        ORRERY_ASSIGN(model.newcomers.forest, fit_newcomers(pick(plans, groups, options.most_per_template), physics, options, stop));
+    }
     if (!options.with_residual) return model;
 
     std::vector<std::uint64_t> shapes;

@@ -92,6 +92,8 @@ void encode(const QueryTimeModel& model, base::ByteWriter& out) {
     encode(model.nodes, out);
     encode(model.rows, out);
     encode(model.residual, out);
+    encode(model.newcomers.forest, out);
+    out.f64(model.newcomers.weight);
     out.u32(static_cast<std::uint32_t>(model.templates.size()));
     for (const auto& t : model.templates) {
         out.u64(t.key);
@@ -128,6 +130,9 @@ base::Result<QueryTimeModel> decode_query_time_model(base::ByteReader& in) {
     ORRERY_ASSIGN(model.nodes, decode_node_model(in));
     ORRERY_ASSIGN(model.rows, decode_row_feedback(in));
     ORRERY_ASSIGN(model.residual, decode_forest(in));
+    ORRERY_ASSIGN(model.newcomers.forest, decode_forest(in));
+    model.newcomers.weight = finite(in);
+    if (model.newcomers.weight < 0 || model.newcomers.weight > 1) in.fail();
     constexpr std::size_t kTemplateBytes = 8 + 5 * 8 + 1 + 4;
     const auto templates = in.count(kTemplateBytes);
     for (std::uint32_t i = 0; i < templates && !in.failed(); ++i) model.templates.push_back(decode_template(in));
@@ -138,7 +143,8 @@ base::Result<QueryTimeModel> decode_query_time_model(base::ByteReader& in) {
     for (std::uint32_t i = 0; i < contexts && !in.failed(); ++i) model.inferred.push_back(decode_context(in));
     const auto out_of_order = [](const TemplateTimes& a, const TemplateTimes& b) { return a.key >= b.key; };
     if (std::adjacent_find(model.templates.begin(), model.templates.end(), out_of_order) != model.templates.end()) in.fail();
-    if (!model.residual.roots.empty() && model.residual.features != residual_feature_names().size()) in.fail();
+    for (const auto* forest : {&model.residual, &model.newcomers.forest})
+        if (!forest->roots.empty() && forest->features != residual_feature_names().size()) in.fail();
     if (in.failed())
         return base::unexpected(base::ErrorKind::corrupt, "the query time model cannot be read",
                                 "its bytes end early or hold impossible values",

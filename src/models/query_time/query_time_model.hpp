@@ -40,10 +40,18 @@ struct UnseenErrors {
     double cost = 2.5;
 };
 
+/// Trees on the residual for templates that were not learnt from. They are only asked where templates left out of the training showed that
+/// they help: on a dozen templates they learn these by heart and nothing else.
+struct NewcomerTrees {
+    Forest forest;      ///< log(actual / physics)
+    double weight = 0;  ///< of their answer, 0..1; 0 = not asked
+};
+
 struct QueryTimeModel {
     NodeModel nodes;
     RowFeedback rows;
-    Forest residual;                       ///< log(actual / physics); no trees = none
+    Forest residual;  ///< log(actual / physics); no trees = none
+    NewcomerTrees newcomers;
     std::vector<TemplateTimes> templates;  ///< sorted by key
     CostFit cost;
     UnseenErrors unseen;

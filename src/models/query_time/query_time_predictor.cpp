@@ -64,13 +64,31 @@ void add_work(const NodeModel& nodes, const PlanReading& reading, double ms_in_a
     if (!shares.empty()) shares.front().ms += ms_in_all - given;
 }
 
-void add_residual(const Forest& residual, const PlanReading& reading, double ms, std::vector<domain::TimeShare>& shares) {
+/// The trees that correct the physics of a template, and how much they count.
+struct Correction {
+    const Forest* trees = nullptr;  ///< null: none
+    double weight = 1;
+    /// Of the physics' time, on a log scale.
+    [[nodiscard]] double log(const PlanReading& reading) const {
+        return weight * static_cast<double>(models::predict(*trees, reading.features));
+    }
+};
+
+Correction correction_of(const QueryTimeModel& model, const TemplateTimes* known, const PlanReading& reading) {
+    if (reading.features.empty()) return {};
+    if (known != nullptr && known->executions >= kLearntFrom && !model.residual.roots.empty()) return {&model.residual, 1};
+    if (model.newcomers.weight > 0 && !model.newcomers.forest.roots.empty() && reading.foreign_share <= kMostlyForeign)
+        return {&model.newcomers.forest, model.newcomers.weight};
+    return {};
+}
+
+void add_residual(const Correction& correction, const PlanReading& reading, double ms, std::vector<domain::TimeShare>& shares) {
     thread_local ShapWorkspace workspace;
-    std::vector<double> values(residual.features);
-    const double expectation = shap(residual, reading.features, values, workspace);
+    std::vector<double> values(correction.trees->features);
+    const double expectation = shap(*correction.trees, reading.features, values, workspace);
     // The logarithmic mean of both times, which turns shares of a log ratio into shares of a difference, exactly.
-    const auto log = static_cast<double>(models::predict(residual, reading.features));
-    const double per_log = std::abs(log) < 1e-9 ? ms : (ms - reading.physics_ms) / log;
+    const double log = correction.log(reading);
+    const double per_log = correction.weight * (std::abs(log) < 1e-9 ? ms : (ms - reading.physics_ms) / log);
     const auto names = residual_feature_names();
     double given = 0;
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -102,21 +120,24 @@ domain::TimePrediction QueryTimePredictor::predict(const PlanReading& reading, d
     if (known != nullptr && foretells(*known, reading.shape))
         return {std::exp(known->log_median), std::exp(known->log_low), std::exp(known->log_high), domain::PredictionRoute::recent_times,
                 fmt::format("its {:.0f} executions took steady times with this plan", known->executions)};
-    if (known != nullptr && known->executions >= kLearntFrom && !model.residual.roots.empty() && !reading.features.empty())
-        return around(reading.physics_ms * std::exp(static_cast<double>(models::predict(model.residual, reading.features))),
-                      known->trees_spread, domain::PredictionRoute::residual,
+    const auto correction = correction_of(model, known, reading);
+    if (correction.trees == &model.residual)
+        return around(reading.physics_ms * std::exp(correction.log(reading)), known->trees_spread, domain::PredictionRoute::residual,
                       fmt::format("{:.0f} executions of this template were learnt from", known->executions));
     if (reading.foreign_share > kMostlyForeign)
         return around(
             model.cost.ms(reading.operators.front().node->total_cost.value), model.unseen.cost, domain::PredictionRoute::calibrated_cost,
             fmt::format("{:.0f} % of the planner's cost is in nodes whose work the plan does not show", 100 * reading.foreign_share));
+    if (correction.trees != nullptr)
+        return around(reading.physics_ms * std::exp(correction.log(reading)), model.unseen.physics * reading.uncertainty,
+                      domain::PredictionRoute::residual, "this template is new; the trees helped on templates left out of the training");
     return around(reading.physics_ms, model.unseen.physics * reading.uncertainty, domain::PredictionRoute::physics,
                   known == nullptr ? "this template was not learnt from" : "too few executions of this template were learnt from");
 }
 
 base::Result<domain::TimePrediction> QueryTimePredictor::predict(const domain::PlanQuestion& question) const {
     thread_local PlanReading reading;
-    const bool with_features = find_template(*model_, question.fingerprint) != nullptr;
+    const bool with_features = model_->newcomers.weight > 0 || find_template(*model_, question.fingerprint) != nullptr;
     ORRERY_TRY(read_plan(model_->nodes, model_->rows, *context_, question, with_features, reading));
     if (!with_features) reading.features.clear();
     return predict(reading, question.fingerprint);
@@ -135,7 +156,7 @@ base::Result<domain::TimeExplanation> QueryTimePredictor::explain(const domain::
         case domain::PredictionRoute::calibrated_cost: features.push_back({"the planner's cost", -1, ms}); break;
         case domain::PredictionRoute::residual:
             add_work(model_->nodes, reading, reading.physics_ms, features);
-            add_residual(model_->residual, reading, ms, features);
+            add_residual(correction_of(*model_, find_template(*model_, question.fingerprint), reading), reading, ms, features);
             break;
         case domain::PredictionRoute::physics:
         case domain::PredictionRoute::trees: add_work(model_->nodes, reading, ms, features); break;
