@@ -35,6 +35,31 @@ double median_q(const TrainedQueryTime& model, std::span<const ExecutedPlan> pla
     return evaluate(asked.outcomes, "", "").overall.q50;
 }
 
+/// Scans whose larger half takes three times as long a row: nothing that prices per unit can tell.
+std::vector<ExecutedPlan> bent_scans(std::size_t templates) {
+    auto plans = executed_scans(templates, 4);
+    for (auto& plan : plans)
+        if (plan.plan.root.children.front().rows > 500'000) plan.time_ms *= 3;
+    return plans;
+}
+
+TEST(PhysicsDesign, TreesSpeakOfNewTemplatesWhereTemplatesLeftOutSayThatTheyHelp) {
+    QueryTimeFitOptions options;
+    options.with_residual = false;
+    const auto plans = bent_scans(40);
+    const auto bent = fit_query_time(plans, options);
+    ASSERT_TRUE(bent) << bent.error().to_text();
+    EXPECT_GT(bent->newcomers.weight, 0.4);
+    EXPECT_FALSE(bent->newcomers.forest.roots.empty());
+    const auto straight = fit_query_time(executed_scans(40, 4), options);
+    ASSERT_TRUE(straight);
+    EXPECT_EQ(straight->newcomers.weight, 0) << "physics has it right: there is nothing to gain";
+    const auto few = fit_query_time(bent_scans(12), options);
+    ASSERT_TRUE(few);
+    EXPECT_EQ(few->newcomers.weight, 0) << "on a dozen templates nothing is known of others";
+    EXPECT_LT(bent->unseen.physics, few->unseen.physics);
+}
+
 TEST(PhysicsDesign, LearnsTheMachineAndHoldsForNewTables) {
     const auto plans = executed_scans(6, 20);
     const auto model = train_query_time(plans, physics_training());

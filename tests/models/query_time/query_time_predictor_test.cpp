@@ -147,6 +147,20 @@ TEST(QueryTimePredictor, TreesCorrectTemplatesThatTheyLearntFrom) {
     EXPECT_EQ(explained(model, plan, "q").prediction.route, PredictionRoute::physics);
 }
 
+TEST(QueryTimePredictor, TreesForNewTemplatesCountByTheirWeight) {
+    const auto plan = joined();
+    auto model = untrained();
+    const double physics = explained(model, plan, "new").prediction.ms;
+    model.newcomers = {one_split(static_cast<float>(std::log(physics)) - 1, 0.8F), 0.5};
+    const auto answer = explained(model, plan, "new");
+    EXPECT_EQ(answer.prediction.route, PredictionRoute::residual);
+    EXPECT_NEAR(answer.prediction.ms, physics * std::exp(0.4), physics * 1e-6);
+    EXPECT_NEAR(answer.base_ms + sum(answer.features), answer.prediction.ms, 1e-6);
+    EXPECT_NEAR(answer.base_ms + sum(answer.operators), answer.prediction.ms, 1e-6);
+    model.newcomers.weight = 0;
+    EXPECT_EQ(explained(model, plan, "new").prediction.route, PredictionRoute::physics);
+}
+
 TEST(QueryTimePredictor, ASteadyTemplateSpeaksForItself) {
     auto plan = joined();
     auto model = untrained();
