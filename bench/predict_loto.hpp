@@ -198,8 +198,8 @@ inline base::Result<void> measure_unseen_templates() {
     const auto figure = [&](const char* name, const char* design, double quantile) {
         print({name, errors.q(design, quantile), "q-error", how, "calibrated planner cost", errors.q("planner cost", quantile)});
     };
-    figure("predict.unseen_template_q50", "corrected rows", 0.5);
-    figure("predict.unseen_template_q95", "corrected rows", 0.95);
+    figure("predict.unseen_template_corrected_rows_q50", "corrected rows", 0.5);
+    figure("predict.unseen_template_corrected_rows_q95", "corrected rows", 0.95);
     figure("predict.unseen_template_true_rows_q50", "true rows", 0.5);
     figure("predict.unseen_template_true_rows_q95", "true rows", 0.95);
     figure("predict.unseen_template_planned_rows_q50", "planner's rows", 0.5);
