@@ -35,6 +35,7 @@ engine::Json document(const engine::CalibrateReport& report) {
             {"pages", report.run.pages},
             {"median_error_before", report.error_before},
             {"median_error_after", report.error_after},
+            {"promoted", report.promoted},
             {"version", report.stored ? engine::Json(report.stored->version) : engine::Json()},
             {"terms", terms},
             {"probes", probes},
@@ -101,9 +102,14 @@ base::Result<int> show(const Invocation& invocation, Options options) {
         ORRERY_TRY(
             print(fmt::format("\n{} probes in {:.1f} s, {} looks at pages. Median error of their times: {:.2f} before, {:.2f} after.\n",
                               report.run.measured.size(), report.run.seconds, report.run.pages, report.error_before, report.error_after)));
-        ORRERY_TRY(print(report.stored
-                             ? fmt::format("Version {} of the node model of {} is in use.\n", report.stored->version, report.stored->scope)
-                             : std::string("Nothing was stored: the model as it was fits no worse.\n")));
+        ORRERY_TRY(print(
+            report.stored
+                ? fmt::format(fmt::runtime(report.promoted
+                                               ? "Version {} of the node model of {} is in use.\n"
+                                               : "Version {} of the node model of {} is stored, but not in use: the one in use rests on "
+                                                 "more than twice the probes.\n"),
+                              report.stored->version, report.stored->scope)
+                : std::string("Nothing was stored: the model as it was fits no worse.\n")));
     }
     return code;
 }

@@ -37,7 +37,18 @@ base::Result<Prepared> prepare(const Context& context, const CalibrateRequest& r
     return Prepared{std::move(session), std::move(facts), std::move(plan)};
 }
 
-base::Result<training::ModelRecord> store_model(const Context& context, training::Registry& registry, const CalibrateReport& report,
+/// Probes that the calibration in use rests on; 0 without one.
+base::Result<std::size_t> probes_in_use(const training::Registry& registry, const std::string& scope) {
+    ORRERY_ASSIGN(const auto version, registry.current(kNodeModelKind, scope));
+    if (!version) return std::size_t{0};
+    const auto stored = registry.load(kNodeModelKind, scope, *version);
+    if (!stored) return std::size_t{0};  // a damaged one is no reason to keep it in use
+    for (const auto& [name, value] : stored->record.made_of)
+        if (name == "probes") return static_cast<std::size_t>(std::strtoull(value.c_str(), nullptr, 10));
+    return std::size_t{0};
+}
+
+base::Result<training::ModelRecord> store_model(const Context& context, training::Registry& registry, CalibrateReport& report,
                                                 const models::NodeModel& model, int server_version) {
     training::ModelRecord record;
     record.kind = kNodeModelKind;
@@ -52,8 +63,11 @@ base::Result<training::ModelRecord> store_model(const Context& context, training
                       {"server", fmt::format("{}.{}", server_version / 10000, server_version % 10000)}};
     base::ByteWriter bytes;
     models::encode(model, bytes);
+    ORRERY_ASSIGN(const auto before, probes_in_use(registry, record.scope));
     ORRERY_ASSIGN(auto stored, registry.add(std::move(record), bytes.bytes()));
-    ORRERY_TRY(registry.promote(stored.kind, stored.scope, stored.version));
+    // One that was cut short says less than a whole one from before.
+    report.promoted = report.run.measured.size() * 2 >= before;
+    if (report.promoted) ORRERY_TRY(registry.promote(stored.kind, stored.scope, stored.version));
     return stored;
 }
 

@@ -33,6 +33,7 @@ struct CalibrateReport {
     std::vector<CalibratedTerm> terms;            ///< in the model's order
     double error_before = 1, error_after = 1;     ///< median q-error over the probes: factory's model, fitted model
     std::optional<training::ModelRecord> stored;  ///< nothing when the fit was no better than the factory's
+    bool promoted = false;  ///< the stored one is in use: not when it rests on less than half of the probes of the one in use
 };
 
 struct CalibrationPlan {

@@ -24,7 +24,7 @@ TEST(CalibrateCommand, ShowsRefusesRunsAndTells) {
     const auto target = cluster->uri();
     const auto shown = world.run({"calibrate", "--target", target, "--dry-run"});
     ASSERT_EQ(shown.code, 0) << shown.errors;
-    EXPECT_NE(shown.output.find("FROM public.items"), std::string::npos);
+    EXPECT_NE(shown.output.find("FROM ONLY public.items"), std::string::npos);
     EXPECT_NE(shown.output.find("Nothing was run"), std::string::npos);
     const auto listed = world.run({"--format", "json", "calibrate", "--target", target, "--dry-run"}).json();
     EXPECT_GT(listed["probes"].size(), 15U);

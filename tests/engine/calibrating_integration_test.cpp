@@ -49,6 +49,28 @@ TEST_F(Calibrating, TheFittedModelIsInUseForTheWholeServer) {
     EXPECT_EQ(value("SELECT count(*) FROM orders"), "20000");
 }
 
+TEST_F(Calibrating, OneThatWasCutShortDoesNotReplaceAWholeOne) {
+    const auto registry = open_registry(context_);
+    ASSERT_TRUE(registry);
+    const auto whole = calibrate(context_, request());
+    ASSERT_TRUE(whole) << whole.error().to_text();
+    ASSERT_TRUE(whole->stored && whole->promoted);
+    // As if the one in use had seen far more than this server has to show.
+    auto rich = registry->load("node", whole->stored->scope, 1);
+    ASSERT_TRUE(rich);
+    rich->record.made_of = {{"probes", std::to_string(3 * whole->run.measured.size())}};
+    auto writable = *registry;
+    const auto added = writable.add(rich->record, rich->payload);
+    ASSERT_TRUE(added && writable.promote("node", added->scope, added->version));
+    const auto less = calibrate(context_, request());
+    ASSERT_TRUE(less) << less.error().to_text();
+    ASSERT_TRUE(less->stored);
+    EXPECT_FALSE(less->promoted);
+    const auto used = registry->current("node", added->scope);
+    ASSERT_TRUE(used && *used);
+    EXPECT_EQ(**used, added->version);
+}
+
 TEST_F(Calibrating, AServerThatIsNoLabIsAskedForFirst) {
     auto asked = request();
     asked.confirmed = false;

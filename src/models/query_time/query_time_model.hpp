@@ -56,7 +56,7 @@ struct QueryTimeModel {
     CostFit cost;
     UnseenErrors unseen;
     std::vector<domain::PlanContext> inferred;  ///< sizes that recordings without a context tell themselves, by database
-    double largest_ms = 0;                      ///< longest execution that it learnt from
+    double largest_ms = 0;                      ///< longest execution that it learnt from; 0 = none
 };
 
 /// Templates go by their fingerprint; data that names them otherwise ("tpch_q01") gets a key of the name.

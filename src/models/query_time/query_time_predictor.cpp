@@ -13,6 +13,8 @@ namespace {
 constexpr double kLearntFrom = 5;
 constexpr double kSeenOften = 20;
 constexpr double kMostlyForeign = 0.5;
+// Times the longest execution that was learnt from: beyond, neither row counts nor prices have shown that they hold.
+constexpr double kOutOfRange = 100;
 constexpr double kShortestMs = 1e-4;
 
 const TemplateTimes* find_template(const QueryTimeModel& model, domain::Fingerprint fingerprint) {
@@ -128,6 +130,12 @@ domain::TimePrediction QueryTimePredictor::predict(const PlanReading& reading, d
         return around(
             model.cost.ms(reading.operators.front().node->total_cost.value), model.unseen.cost, domain::PredictionRoute::calibrated_cost,
             fmt::format("{:.0f} % of the planner's cost is in nodes whose work the plan does not show", 100 * reading.foreign_share));
+    if (model.largest_ms > 0 && reading.physics_ms > kOutOfRange * model.largest_ms) {
+        const double by_cost = model.cost.ms(reading.operators.front().node->total_cost.value);
+        const double apart = std::abs(std::log(std::max(by_cost, kShortestMs) / reading.physics_ms));
+        return around(by_cost, std::max(model.unseen.cost, apart), domain::PredictionRoute::calibrated_cost,
+                      fmt::format("physics says more than {:.0f} times the longest execution that was learnt from", kOutOfRange));
+    }
     if (correction.trees != nullptr)
         return around(reading.physics_ms * std::exp(correction.log(reading)), model.unseen.physics * reading.uncertainty,
                       domain::PredictionRoute::residual, "this template is new; the trees helped on templates left out of the training");

@@ -188,6 +188,21 @@ TEST(QueryTimePredictor, WorkThatThePlanDoesNotShowIsPricedByItsCost) {
     EXPECT_NEAR(answer.ms, 20, 1e-6);
 }
 
+TEST(QueryTimePredictor, FarBeyondWhatWasLearntTheCostAnswersWithAnIntervalThatHoldsThePhysics) {
+    const auto plan = joined();
+    auto model = untrained();
+    const double physics = explained(model, plan, "q").prediction.ms;
+    model.cost = {.intercept = std::log(0.001), .slope = 1};
+    model.largest_ms = physics / 50;
+    EXPECT_EQ(explained(model, plan, "q").prediction.route, PredictionRoute::physics);
+    model.largest_ms = physics / 200;
+    const auto answer = explained(model, plan, "q").prediction;
+    EXPECT_EQ(answer.route, PredictionRoute::calibrated_cost);
+    EXPECT_NEAR(answer.ms, 2.1, 1e-6);
+    EXPECT_LE(answer.low_ms, physics * (1 + 1e-9));
+    EXPECT_GE(answer.high_ms, physics * (1 - 1e-9));
+}
+
 TEST(QueryTimePredictor, SharesSumToThePredictionOnEveryRoute) {
     const auto plan = joined();
     auto model = untrained();
