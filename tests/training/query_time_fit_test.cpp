@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "base/byte_stream.hpp"
+#include "base/folder.hpp"
 #include "training/evaluation.hpp"
 #include "training/fold_evaluation.hpp"
 #include "training/made_plans.hpp"
@@ -196,6 +198,19 @@ TEST(PhysicsDesign, TemplatesUnderSeveralNamesAreNotSurerThanOthers) {
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->route, domain::PredictionRoute::residual);
     EXPECT_GT(answer->high_ms / answer->ms, 1.5) << "its times are all over the place";
+}
+
+/// Written by an earlier build (executed_scans(6, 20), ten trees, seed 1): it must answer the same for ever.
+TEST(StoredQueryTimeModel, OfTheFirstFormatAnswersAsItDid) {
+    const auto bytes = base::read_file(std::filesystem::path(ORRERY_SOURCE_FOLDER) / "tests/training/data/query_time_1.payload");
+    ASSERT_TRUE(bytes) << bytes.error().to_text();
+    const auto model = decode_query_time(*bytes);
+    ASSERT_TRUE(model) << model.error().to_text();
+    const auto plan = executed({.rows = 300'000, .actual_rows = 300'000, .ms = 300, .table = "t1"}, "q01");
+    const auto answer = model->predictor(plan.context)->predict(question_of(plan));
+    ASSERT_TRUE(answer) << answer.error().to_text();
+    EXPECT_EQ(answer->route, domain::PredictionRoute::residual);
+    EXPECT_NEAR(answer->ms, 319.47699464561992, 1e-3);
 }
 
 }  // namespace
