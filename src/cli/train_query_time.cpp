@@ -74,6 +74,9 @@ base::Result<int> train(Invocation& invocation, Options options) {
     if (!options.design.empty()) ORRERY_TRY(invocation.context.settings.set("model.design", options.design));
     if (!options.learner.empty()) ORRERY_TRY(invocation.context.settings.set("model.learner", options.learner));
     ORRERY_ASSIGN(const auto since, duration_option(options.since));
+    if (since && !options.request.plans.empty())
+        return base::unexpected(base::ErrorKind::invalid_input, "--since goes with collected plans, not with --plans", "",
+                                "Leave --since out, or --plans.");
     if (since) options.request.since = *since;
     options.request.store = !options.dry_run;
     options.request.promote = !options.keep_current;

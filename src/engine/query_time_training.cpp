@@ -134,7 +134,14 @@ base::Result<void> evaluate(const Context& context, const TrainQueryTimeRequest&
             report.warnings.push_back("No checkpoint was kept: " + file.error().message + ".");
     }
     const auto fit = training::query_time_fit(plan.options);
-    ORRERY_ASSIGN(auto done, training::evaluate_folds(data.plans, *folds, fit, options));
+    auto evaluated = training::evaluate_folds(data.plans, *folds, fit, options);
+    if (!evaluated) {
+        auto error = std::move(evaluated).error();
+        if (error.kind == ErrorKind::cancelled && !options.checkpoint.empty())
+            error.hint = "Finished parts are kept: the same command goes on from there.";
+        return base::unexpected(std::move(error));
+    }
+    auto& done = *evaluated;
     progress.finish();
     if (done.checkpoint_failure) report.warnings.push_back("No checkpoint was kept: " + done.checkpoint_failure->message + ".");
     report.resumed = done.resumed;

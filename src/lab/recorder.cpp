@@ -329,10 +329,11 @@ base::Result<RecordingReport> Recorder::run() {
     const base::Stopwatch watch(*options_.clock);
     const auto jobs = recording_jobs(options_.grid);
     const auto hash = recording_hash(options_.grid, options_.workload);
-    ORRERY_ASSIGN(auto file, RecordingFile::open(options_.output, hash));
     report_.jobs = jobs.size();
+    // What cannot be recorded leaves no file behind.
     ORRERY_TRY(connect());
     ORRERY_TRY(check_settings());
+    ORRERY_ASSIGN(auto file, RecordingFile::open(options_.output, hash));
     if (!file.has_context()) {
         ORRERY_ASSIGN(const auto context, pg::read_plan_context(*session_));
         ORRERY_TRY(file.append(context_line(context, hash)));

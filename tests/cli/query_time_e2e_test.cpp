@@ -82,6 +82,16 @@ TEST_F(QueryTimeCommands, HeldOutPlansAndADryRun) {
 }
 
 TEST_F(QueryTimeCommands, ErrorsSayWhatToDo) {
+    const auto since = world.run({"train", "query-time", "--plans", plans_, "--since", "1d"});
+    EXPECT_EQ(since.code, 2);
+    EXPECT_THAT(since.errors, HasSubstr("--since goes with collected plans"));
+    const auto elsewhere = world.path("elsewhere.jsonl").string();
+    EXPECT_NE(world
+                  .run({"lab", "record", "--target", "postgresql:///?host=/nowhere", "--workload", world.write("w.sql", kWorkload),
+                        "--output", elsewhere})
+                  .code,
+              0);
+    EXPECT_FALSE(std::filesystem::exists(elsewhere));
     const auto none = world.run({"train", "query-time"});
     EXPECT_EQ(none.code, 2);
     EXPECT_THAT(none.errors, HasSubstr("--plans"));
