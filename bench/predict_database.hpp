@@ -146,7 +146,7 @@ private:
         if (!data || std::filesystem::exists(file_of("stats"))) return {};
         ORRERY_ASSIGN(auto* server, cluster());
         ORRERY_TRY(load_stats_database(*server, *data));
-        ORRERY_ASSIGN(const auto report, record_stats(*server, *data, file_of("stats"), std::chrono::seconds(4)));
+        ORRERY_ASSIGN(const auto report, record_stats(*server, *data, file_of("stats"), std::chrono::seconds(2)));
         fmt::print(stderr, "stats: {} executions recorded in {:.0f} s, {} left out\n", report.recorded, report.seconds, report.left_out);
         return {};
     }
