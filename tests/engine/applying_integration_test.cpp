@@ -182,11 +182,15 @@ TEST_F(ApplyingTest, TheServerCrashingDuringTheBuildLeavesATrueLedger) {
         ASSERT_TRUE(slow.settings.set("feedback.lock_timeout", "60s"));
         auto under_way = std::async(std::launch::async, [&] { return apply(slow, {target(), {"idx-00000001"}}); });
         ASSERT_TRUE(building());
+        const base::Stopwatch away(base::system_clock());
         ASSERT_TRUE(cluster_->stop(pg::PrivateCluster::StopMode::immediate));
         ASSERT_TRUE(cluster_->start());
+        const double seconds = away.seconds();
         const auto outcome = under_way.get();
         ASSERT_TRUE(outcome && outcome->at(0).error);
         EXPECT_EQ(outcome->at(0).error->kind, base::ErrorKind::connection) << outcome->at(0).error->to_text();
+        // Commands wait half a minute for a server; the next test is about one that stays away for longer.
+        if (seconds > 20) GTEST_SKIP() << "the machine is too busy: the server took " << seconds << " s to come back";
     }
     EXPECT_EQ(index(), "") << "no INVALID index is left";
     ASSERT_EQ(actions().size(), 1U);
