@@ -67,7 +67,8 @@ protected:
         server = store->server("target", "").value();
     }
     pg::Session connect(const std::string& role, const pg::SessionOptions& options) const {
-        auto opened = pg::Session::connect(cluster->uri_as(role, "postgres"), options);
+        // After a crash the server recovers for a while.
+        auto opened = pg::Session::connect_with_retry(cluster->uri_as(role, "postgres"), options, std::chrono::seconds(60), {});
         EXPECT_TRUE(opened) << opened.error().to_text();
         return std::move(opened).value();
     }
