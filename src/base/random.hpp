@@ -57,5 +57,11 @@ private:
 
 /// A 64-bit hash of bytes, the same on every machine (FNV-1a with a final mix).
 std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed = 0);
+/// Of several texts in their order, on top of `seed`.
+template <typename Texts>
+std::uint64_t stable_hash_of(const Texts& texts, std::uint64_t seed) {
+    for (const auto& text : texts) seed = stable_hash(text, seed);
+    return seed;
+}
 
 }  // namespace orrery::base

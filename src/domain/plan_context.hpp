@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,20 @@ struct ServerFacts {
     double seq_page_cost = 1, random_page_cost = 4, cpu_tuple_cost = 0.01, cpu_index_tuple_cost = 0.005, cpu_operator_cost = 0.0025;
     double parallel_tuple_cost = 0.1, parallel_setup_cost = 1000;
 };
+
+/// The settings among them that are plain numbers, by the server's names: whoever reads, writes or hashes them goes through this list.
+struct NumberSetting {
+    std::string_view name;
+    double ServerFacts::*value;
+};
+inline constexpr std::array<NumberSetting, 8> kNumberSettings{{{"hash_mem_multiplier", &ServerFacts::hash_mem_multiplier},
+                                                               {"seq_page_cost", &ServerFacts::seq_page_cost},
+                                                               {"random_page_cost", &ServerFacts::random_page_cost},
+                                                               {"cpu_tuple_cost", &ServerFacts::cpu_tuple_cost},
+                                                               {"cpu_index_tuple_cost", &ServerFacts::cpu_index_tuple_cost},
+                                                               {"cpu_operator_cost", &ServerFacts::cpu_operator_cost},
+                                                               {"parallel_tuple_cost", &ServerFacts::parallel_tuple_cost},
+                                                               {"parallel_setup_cost", &ServerFacts::parallel_setup_cost}}};
 
 /// Of one database. Relations and indexes are sorted by name, then schema: plans without VERBOSE do not qualify names.
 struct PlanContext {

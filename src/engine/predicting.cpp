@@ -28,8 +28,6 @@ namespace {
 
 using base::ErrorKind;
 
-constexpr std::string_view kDefaultScope = "default";
-
 base::Result<sql::Analysis> read_statement(const std::string& text) {
     const auto statements = sql::split(text);
     if (statements.size() != 1)

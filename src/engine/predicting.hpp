@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -33,6 +34,9 @@ struct PredictReport {
 };
 
 base::Result<PredictReport> predict(const Context& context, const PredictRequest& request);
+
+/// Scope of models that answer for every target without one of its own.
+inline constexpr std::string_view kDefaultScope = "default";
 
 /// The registry that `model.folder` names, "models" in the state folder otherwise.
 base::Result<training::Registry> open_registry(const Context& context);

@@ -23,7 +23,6 @@ namespace {
 
 using base::ErrorKind;
 
-constexpr std::string_view kDefaultScope = "default";
 constexpr std::string_view kNoEvaluation = "none";
 
 struct Source {
@@ -37,9 +36,9 @@ base::Result<training::DataSet> read_files(const std::vector<std::string>& names
     return training::read_plans(files);
 }
 
-/// Times of a server that is starting, switching over or in trouble are no example.
+/// Times of a server that is starting, going down or switching over are no example.
 bool is_incident(const domain::Event& event) {
-    static const std::set<std::string> kinds{"restart", "failover", "incident", "slowed_down"};
+    static const std::set<std::string> kinds{"restart", "failover", "shutdown", "crash", "panic"};
     return kinds.contains(event.kind);
 }
 

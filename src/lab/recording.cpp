@@ -30,20 +30,14 @@ std::string line_of(const Json& document) {
 }
 
 Json server_json(const domain::ServerFacts& server) {
-    return {{"version", server.version},
-            {"block_size", server.block_size},
-            {"work_mem_bytes", server.work_mem.value},
-            {"shared_buffers_bytes", server.shared_buffers.value},
-            {"effective_cache_size_bytes", server.effective_cache_size.value},
-            {"hash_mem_multiplier", server.hash_mem_multiplier},
-            {"parallel_leader_participation", server.parallel_leader_participation},
-            {"seq_page_cost", server.seq_page_cost},
-            {"random_page_cost", server.random_page_cost},
-            {"cpu_tuple_cost", server.cpu_tuple_cost},
-            {"cpu_index_tuple_cost", server.cpu_index_tuple_cost},
-            {"cpu_operator_cost", server.cpu_operator_cost},
-            {"parallel_tuple_cost", server.parallel_tuple_cost},
-            {"parallel_setup_cost", server.parallel_setup_cost}};
+    Json json{{"version", server.version},
+              {"block_size", server.block_size},
+              {"work_mem_bytes", server.work_mem.value},
+              {"shared_buffers_bytes", server.shared_buffers.value},
+              {"effective_cache_size_bytes", server.effective_cache_size.value},
+              {"parallel_leader_participation", server.parallel_leader_participation}};
+    for (const auto& setting : domain::kNumberSettings) json[std::string(setting.name)] = server.*setting.value;
+    return json;
 }
 
 base::Error io_error(const std::filesystem::path& path, std::string_view what) {

@@ -32,21 +32,14 @@ base::Result<void> read_server(domain::SqlSession& session, domain::PlanContext&
     double block_size = server.block_size, leader = 1;
     double work_mem = static_cast<double>(server.work_mem.value), shared_buffers = static_cast<double>(server.shared_buffers.value),
            cache = static_cast<double>(server.effective_cache_size.value);
-    const std::map<std::string_view, double*> targets{
+    std::map<std::string_view, double*> targets{
         {"block_size", &block_size},
         {"work_mem", &work_mem},
         {"shared_buffers", &shared_buffers},
         {"effective_cache_size", &cache},
-        {"hash_mem_multiplier", &server.hash_mem_multiplier},
         {"parallel_leader_participation", &leader},
-        {"seq_page_cost", &server.seq_page_cost},
-        {"random_page_cost", &server.random_page_cost},
-        {"cpu_tuple_cost", &server.cpu_tuple_cost},
-        {"cpu_index_tuple_cost", &server.cpu_index_tuple_cost},
-        {"cpu_operator_cost", &server.cpu_operator_cost},
-        {"parallel_tuple_cost", &server.parallel_tuple_cost},
-        {"parallel_setup_cost", &server.parallel_setup_cost},
     };
+    for (const auto& setting : domain::kNumberSettings) targets.emplace(setting.name, &(server.*setting.value));
     std::string names;
     for (const auto& [name, value] : targets) names += fmt::format("{}'{}'", names.empty() ? "" : ", ", name);
     ORRERY_ASSIGN(const auto rows, session.query(fmt::format("SELECT pg_catalog.current_database(), name, CASE setting WHEN 'on' THEN '1' "

@@ -40,10 +40,7 @@ std::uint64_t hash_of(const domain::ServerFacts& server) {
                                       server.shared_buffers.value, server.effective_cache_size.value})
         bytes.i64(number);
     bytes.u8(server.parallel_leader_participation ? 1 : 0);
-    for (const double number :
-         {server.hash_mem_multiplier, server.seq_page_cost, server.random_page_cost, server.cpu_tuple_cost, server.cpu_index_tuple_cost,
-          server.cpu_operator_cost, server.parallel_tuple_cost, server.parallel_setup_cost})
-        bytes.f64(number);
+    for (const auto& setting : domain::kNumberSettings) bytes.f64(server.*setting.value);
     return base::stable_hash(bytes.bytes());
 }
 

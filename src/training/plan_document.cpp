@@ -64,15 +64,8 @@ domain::ServerFacts read_server(const Json& from) {
     take(from, "work_mem_bytes", server.work_mem);
     take(from, "shared_buffers_bytes", server.shared_buffers);
     take(from, "effective_cache_size_bytes", server.effective_cache_size);
-    take(from, "hash_mem_multiplier", server.hash_mem_multiplier);
     take(from, "parallel_leader_participation", server.parallel_leader_participation);
-    take(from, "seq_page_cost", server.seq_page_cost);
-    take(from, "random_page_cost", server.random_page_cost);
-    take(from, "cpu_tuple_cost", server.cpu_tuple_cost);
-    take(from, "cpu_index_tuple_cost", server.cpu_index_tuple_cost);
-    take(from, "cpu_operator_cost", server.cpu_operator_cost);
-    take(from, "parallel_tuple_cost", server.parallel_tuple_cost);
-    take(from, "parallel_setup_cost", server.parallel_setup_cost);
+    for (const auto& setting : domain::kNumberSettings) take(from, setting.name.data(), server.*setting.value);
     if (server.block_size == 0) server.block_size = domain::ServerFacts{}.block_size;
     return server;
 }
@@ -141,20 +134,12 @@ void read_setting(std::string_view name, const std::string& value, domain::Serve
     for (const auto& [known, size] : sizes)
         if (known == name)
             if (const auto bytes = config::parse_bytes(value)) *size = *bytes;
-    const std::array<std::pair<std::string_view, double*>, 8> numbers{{{"hash_mem_multiplier", &server.hash_mem_multiplier},
-                                                                       {"seq_page_cost", &server.seq_page_cost},
-                                                                       {"random_page_cost", &server.random_page_cost},
-                                                                       {"cpu_tuple_cost", &server.cpu_tuple_cost},
-                                                                       {"cpu_index_tuple_cost", &server.cpu_index_tuple_cost},
-                                                                       {"cpu_operator_cost", &server.cpu_operator_cost},
-                                                                       {"parallel_tuple_cost", &server.parallel_tuple_cost},
-                                                                       {"parallel_setup_cost", &server.parallel_setup_cost}}};
-    for (const auto& [known, number] : numbers)
-        if (known == name) {
+    for (const auto& setting : domain::kNumberSettings)
+        if (setting.name == name) {
             double parsed = 0;
             const char* end = value.data() + value.size();
             const auto [at, error] = std::from_chars(value.data(), end, parsed);
-            if (error == std::errc{} && at == end && std::isfinite(parsed) && parsed >= 0) *number = parsed;
+            if (error == std::errc{} && at == end && std::isfinite(parsed) && parsed >= 0) server.*setting.value = parsed;
         }
     if (name == "parallel_leader_participation") server.parallel_leader_participation = value == "on";
 }

@@ -12,6 +12,7 @@
 #include "engine/predicting.hpp"
 #include "engine/query_time_training.hpp"
 #include "engine/target_fixture.hpp"
+#include "pg/catalog_reader.hpp"
 
 namespace orrery::engine {
 namespace {
@@ -236,6 +237,46 @@ TEST_F(PredictingTest, AModelOfAnotherMajorIsToldApart) {
     const auto report = predicted("SELECT * FROM orders WHERE id = 7");
     ASSERT_EQ(report.warnings.size(), 1U);
     EXPECT_THAT(report.warnings.front(), HasSubstr("PostgreSQL 9"));
+}
+
+TEST_F(PredictingTest, CollectedPlansAreLearntFromButNotThoseOfACrash) {
+    const auto now = context_.clock->now();
+    domain::Batch batch;
+    auto session = connect();
+    for (int draw = 0; draw < 20; ++draw) {
+        const auto rows =
+            session.query(fmt::format("EXPLAIN (ANALYZE, FORMAT JSON) SELECT count(*) FROM orders WHERE id < {}", 500 * (draw + 1)));
+        ASSERT_TRUE(rows) << rows.error().to_text();
+        const auto plan = pg::parse_plan(std::string(rows->text(0, 0)));
+        ASSERT_TRUE(plan && plan->execution_ms);
+        batch.plans.push_back({.fingerprint = domain::Fingerprint{42U + static_cast<std::uint64_t>(draw % 4)},
+                               .database = database_,
+                               .shape_hash = plan->shape_hash(),
+                               .seen = now - std::chrono::minutes(10 * (draw + 1)),
+                               .source = "auto_explain",
+                               .total_cost = plan->total_cost().value,
+                               .execution_ms = plan->execution_ms,
+                               .document = pg::write_plan(*plan)});
+    }
+    // Of all that collectors tell of, one is trouble of the server's; that Orrery reads less often is none.
+    batch.events = {{now - std::chrono::minutes(30), "crash", "server", "a backend was killed"},
+                    {now - std::chrono::minutes(50), "slowed_down", "tables", "costs more than its share"}};
+    const auto file = store();
+    auto observer = connect_observer(context_, target(), "test");
+    ASSERT_TRUE(observer);
+    const auto server = identify(*file, *observer);
+    ASSERT_TRUE(server && file->write(*server, batch));
+    TrainQueryTimeRequest request;
+    request.target = target();
+    request.evaluate = "none";
+    const auto trained = train_query_time(context_, request);
+    ASSERT_TRUE(trained) << trained.error().to_text();
+    EXPECT_EQ(trained->plans, 19U);
+    EXPECT_EQ(trained->templates, 4U);
+    ASSERT_EQ(trained->left_out.size(), 1U);
+    EXPECT_THAT(trained->left_out.front().why, HasSubstr("incident"));
+    EXPECT_EQ(trained->left_out.front().count, 1U);
+    EXPECT_TRUE(predicted("SELECT count(*) FROM orders WHERE id < 700").trained);
 }
 
 TEST_F(PredictingTest, WithoutCollectedPlansTrainingSaysWhatToDo) {

@@ -78,11 +78,8 @@ std::span<const std::string> flat_feature_names() {
 }
 
 std::uint64_t flat_features_hash() {
-    static const std::uint64_t hash = [] {
-        std::uint64_t h = base::stable_hash("query-time flat", static_cast<std::uint64_t>(domain::kPlanFeaturesVersion));
-        for (const auto& name : flat_feature_names()) h = base::stable_hash(name, h);
-        return h;
-    }();
+    static const std::uint64_t hash = base::stable_hash_of(
+        flat_feature_names(), base::stable_hash("query-time flat", static_cast<std::uint64_t>(domain::kPlanFeaturesVersion)));
     return hash;
 }
 

@@ -164,20 +164,12 @@ std::span<const std::string> residual_feature_names() {
 }
 
 std::uint64_t query_time_features_hash() {
-    static const std::uint64_t hash = [] {
-        std::uint64_t h = base::stable_hash("query-time");
-        for (const auto& name : residual_feature_names()) h = base::stable_hash(name, h);
-        return h;
-    }();
+    static const std::uint64_t hash = base::stable_hash_of(residual_feature_names(), base::stable_hash("query-time"));
     return hash;
 }
 
 std::uint64_t node_model_hash() {
-    static const std::uint64_t hash = [] {
-        std::uint64_t h = base::stable_hash("node");
-        for (const auto term : work_term_names()) h = base::stable_hash(term, h);
-        return h;
-    }();
+    static const std::uint64_t hash = base::stable_hash_of(work_term_names(), base::stable_hash("node"));
     return hash;
 }
 
@@ -200,8 +192,9 @@ base::Result<void> read_plan(const NodeModel& nodes, const RowFeedback& rows, co
     out.foreign_share = w.cost > 0 ? w.foreign_cost / w.cost : 0;
     // Each join multiplies what is not known of its inputs; errors of estimates grow with their number.
     out.uncertainty = 1 + 0.1 * w.joins;
+    if (!with_features) return {};
     out.shape = question.plan->shape_hash();
-    if (with_features) fill_features(question, context, w, out);
+    fill_features(question, context, w, out);
     return {};
 }
 

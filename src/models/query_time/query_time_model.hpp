@@ -85,8 +85,8 @@ struct PlanReading {
     std::uint64_t shape = 0;
     std::vector<float> features;  ///< residual_feature_names
 };
-/// Fills `features` only when asked. `invalid_input` for a plan without a finite cost, or of rows
-/// beyond any time.
+/// Fills `features` and `shape`, which only templates that were learnt from need, when asked. `invalid_input` for a plan without a finite
+/// cost, or of rows beyond any time.
 base::Result<void> read_plan(const NodeModel& nodes, const RowFeedback& rows, const domain::PlanContext& context,
                              const domain::PlanQuestion& question, bool with_features, PlanReading& out);
 
